@@ -1,0 +1,69 @@
+"""Draw one action per decision, so that the same decision always draws the same action."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from authopt.batch import DecisionBatch, FloatArray, IntArray
+from authopt.hashing import hash_strings, salted, unit_interval
+
+DEFAULT_SALT = "authopt"
+
+
+def uniforms(decision_id: pa.StringArray, salt: str = DEFAULT_SALT) -> FloatArray:
+    """float64[n] in [0, 1), fixed by the decision id and the salt."""
+    return unit_interval(salted(hash_strings(decision_id), "sample:" + salt))
+
+
+def normalise(batch: DecisionBatch, probabilities: FloatArray) -> FloatArray:
+    """Probabilities (float64[m]) that sum to 1 within each decision.
+
+    Raises
+    ------
+    ValueError
+        If a probability is negative or not finite, or a decision's sum is 0.
+    """
+    probabilities = np.asarray(probabilities, np.float64)
+    if len(probabilities) != batch.m:
+        raise ValueError(f"expected {batch.m} probabilities, got {len(probabilities)}")
+    if not (np.isfinite(probabilities) & (probabilities >= 0)).all():
+        raise ValueError("a probability is negative or not finite")
+    totals = batch.sum_by_decision(probabilities)
+    if not (totals > 0).all():
+        raise ValueError("the probabilities of a decision sum to 0")
+    return probabilities / np.repeat(totals, batch.counts)
+
+
+def sample(batch: DecisionBatch, probabilities: FloatArray, uniform: FloatArray) -> IntArray:
+    """Inverse CDF: the position of the drawn action within each decision.
+
+    The sum runs action by action within each decision, so the draw does not depend on which other
+    decisions are in the batch.
+
+    Parameters
+    ----------
+    batch
+        n decisions with m actions.
+    probabilities
+        float64[m], summing to 1 within each decision.
+    uniform
+        float64[n] in [0, 1).
+
+    Returns
+    -------
+    int64[n]
+        Never an action of probability 0.
+    """
+    counts, starts = batch.counts, batch.offsets[:-1]
+    total = np.zeros(batch.n)
+    chosen = np.full(batch.n, -1, np.int64)
+    last_possible = np.zeros(batch.n, np.int64)
+    for position in range(int(counts.max(initial=0))):
+        open_ = np.flatnonzero((counts > position) & (chosen < 0))
+        probability = probabilities[starts[open_] + position]
+        total[open_] += probability
+        last_possible[open_[probability > 0]] = position
+        chosen[open_[(uniform[open_] < total[open_]) & (probability > 0)]] = position
+    # Rounding can leave the total a hair under 1 and the uniform above it.
+    return np.where(chosen < 0, last_possible, chosen)
