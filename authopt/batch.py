@@ -78,7 +78,7 @@ def concat_columns(columns: Sequence[Column]) -> Column:
         return Categorical(np.concatenate([part.recode(categories) for part in parts]), categories)
     if isinstance(first, pa.Array):
         return pa.concat_arrays(columns)
-    return np.concatenate(columns)
+    return np.concatenate([np.asarray(column) for column in columns])
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -136,9 +136,8 @@ class DecisionBatch:
         for name, column in (per_decision | dict(self.context)).items():
             if len(column) != n:
                 raise ValueError(f"column {name!r} has {len(column)} rows; expected {n}")
-        for name, column in (
-            {"action_delay_s": self.action_delay_s} | dict(self.action_features)
-        ).items():
+        per_action = {"action_delay_s": self.action_delay_s, **self.action_features}
+        for name, column in per_action.items():
             if len(column) != m:
                 raise ValueError(f"column {name!r} has {len(column)} actions; expected {m}")
 
@@ -199,9 +198,7 @@ class DecisionBatch:
         ValueError
             If a decision would be left without an action.
         """
-        counts = (
-            np.add.reduceat(keep.astype(np.int64), self.offsets[:-1]) if self.n else np.zeros(0)
-        )
+        counts = self.sum_by_decision(keep.astype(np.float64))
         return replace(
             self,
             action_route=self.action_route[keep],

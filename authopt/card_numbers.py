@@ -1,4 +1,4 @@
-"""Refuse card numbers: anything that could be a PAN must never be stored, logged or learned from."""
+"""Refuse card numbers: what could be a PAN must never be stored, logged or learned from."""
 
 from __future__ import annotations
 

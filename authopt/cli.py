@@ -22,7 +22,7 @@ class _InstalledCommands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         names = [entry.name for entry in _entries()]
-        return sorted(names, key=lambda name: (_ORDER + (name,)).index(name))
+        return sorted(names, key=lambda name: (*_ORDER, name).index(name))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         for entry in _entries():
@@ -45,13 +45,13 @@ def _entries() -> list[EntryPoint]:
 def authopt() -> None:
     """Get more good card payments approved.
 
-    Import a log of card payment attempts, train a policy that picks route and retry timing, evaluate
-    it off-policy with an honest interval, and serve it.
+    Import a log of card payment attempts, train a policy that picks route and retry timing,
+    evaluate it off-policy with an honest interval, and serve it.
     """
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command; a user's mistake exits with 2 and a failed check with 1, never a traceback."""
+    """Run the command; a user's mistake exits with 2, a failed check with 1, without traceback."""
     try:
         code = authopt.main(arguments, prog_name="authopt", standalone_mode=False)
     except click.ClickException as error:

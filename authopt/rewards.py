@@ -59,7 +59,7 @@ class ColumnReward:
             return np.full(n, np.nan)
         if not isinstance(column, np.ndarray) or column.dtype != np.float64:
             raise UserError(f"the reward column {self.column!r} is not a number")
-        return column
+        return np.asarray(column, np.float64)
 
 
 DEFAULT_REWARD = ColumnReward()

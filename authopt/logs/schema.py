@@ -60,7 +60,7 @@ def column_type(name: str) -> pa.DataType | None:
 
 
 def custom_kind(data_type: pa.DataType) -> Kind | None:
-    """How a custom column (``x_...`` or ``eligible_...``) of this Arrow type is held, if it can be."""
+    """How a custom column of this Arrow type (of an element, for a list) is held, if it can be."""
     if pa.types.is_dictionary(data_type):
         data_type = data_type.value_type
     if pa.types.is_string(data_type) or pa.types.is_large_string(data_type):
@@ -105,13 +105,13 @@ def check_version(found: dict[bytes, bytes] | None, where: str) -> None:
     version = (found or {}).get(VERSION_KEY, str(SCHEMA_VERSION).encode())
     if not version.isdigit() or int(version) > SCHEMA_VERSION:
         raise UserError(
-            f"{where}: attempt log of version {version.decode(errors='replace')}; this authopt reads "
-            f"up to version {SCHEMA_VERSION}. Upgrade authopt."
+            f"{where}: attempt log of version {version.decode(errors='replace')}; this authopt "
+            f"reads up to version {SCHEMA_VERSION}. Upgrade authopt."
         )
 
 
 def propensity_source(found: dict[bytes, bytes] | None, has_propensity: bool) -> PropensitySource:
-    """Where the propensities of a file come from, by its metadata or, without it, by its columns."""
+    """Where the propensities of a file come from, by its metadata or else by its columns."""
     if not has_propensity:
         return PropensitySource.UNKNOWN
     text = (found or {}).get(PROPENSITY_KEY, PropensitySource.LOGGED.value.encode())
