@@ -1,0 +1,1 @@
+"""Worlds with known truth: payments whose chances are known, and what any policy makes of them."""
