@@ -19,9 +19,11 @@ from authopt.batch import (
     IntArray,
     LoggedBatch,
 )
+from authopt.policies.priority import by_priority
 from authopt.policies.protocol import Policy
 from authopt.rules import DEFAULT_RULES, Allowed, Rules, apply_rules
 from authopt.rules.apply import ReasonArray
+from authopt.rules.tables import NO_REASON
 from authopt.sampling import DEFAULT_SALT, normalise, sample, uniforms
 
 _log = logging.getLogger(__name__)
@@ -167,38 +169,16 @@ def decide_safely(
         given = np.asarray(policy.probabilities(eligible), np.float64)
     except Exception as error:
         _log.exception(POLICY_FAILED)
-        text = f"{POLICY_FAILED}: {type(error).__name__}"
+        why = f"{POLICY_FAILED}: {type(error).__name__}"
         everywhere = np.ones(batch.n, np.bool_)
-        return _drawn(batch, allowed, eligible, fallback, salt, everywhere, text)
+        return _drawn(batch, allowed, eligible, fallback, salt, everywhere, why)
     broken = _broken(eligible, given)
-    text = None
+    text: str | None = None
     if broken.any():
         _log.error("%s for %d of %d decisions", NO_DISTRIBUTION, broken.sum(), batch.n)
         text = NO_DISTRIBUTION
         given = np.where(np.repeat(broken, eligible.counts), fallback, np.resize(given, eligible.m))
     return _drawn(batch, allowed, eligible, normalise(eligible, given), salt, broken, text)
-
-
-def by_priority(batch: DecisionBatch, priority: Sequence[str]) -> FloatArray:
-    """The static waterfall as probabilities: 1 on the first action of each decision, 0 elsewhere.
-
-    First is the route that comes first in ``priority``, then its shortest delay; routes that
-    ``priority`` does not name come after those it names, and ``stop`` comes last.
-
-    Returns
-    -------
-    float64[m]
-    """
-    rank_of = {route: rank for rank, route in enumerate(priority) if route != STOP_ROUTE}
-    unnamed, stop = len(priority), len(priority) + 1
-    ranks = [
-        stop if route == STOP_ROUTE else rank_of.get(route, unnamed) for route in batch.routes
-    ]
-    rank = np.array(ranks, np.int64)[batch.action_route]
-    order = np.lexsort((batch.action_delay_s, rank, batch.decision_of_action))
-    probability = np.zeros(batch.m)
-    probability[order[batch.offsets[:-1]]] = 1.0
-    return probability
 
 
 def decide_by_priority(
@@ -209,7 +189,15 @@ def decide_by_priority(
     rules: Rules = DEFAULT_RULES,
 ) -> Decided:
     """Decide without a policy: the rules, then :func:`by_priority`, with ``why`` as the reason."""
-    return decide_safely(batch, _Priority(tuple(priority)), priority, rules=rules)._because(why)
+    try:
+        batch, allowed = _allowed(batch, rules)
+    except Exception:
+        _log.exception(RULES_FAILED)
+        return _all_stop(batch, RULES_FAILED)
+    eligible = _eligible(batch, allowed.keep)
+    everywhere = np.ones(batch.n, np.bool_)
+    chosen = by_priority(eligible, priority)
+    return _drawn(batch, allowed, eligible, chosen, DEFAULT_SALT, everywhere, why)
 
 
 def _allowed(batch: DecisionBatch, rules: Rules) -> tuple[DecisionBatch, Allowed]:
@@ -219,6 +207,57 @@ def _allowed(batch: DecisionBatch, rules: Rules) -> tuple[DecisionBatch, Allowed
     if left.all():
         return batch, allowed
     return _with_stop(batch, allowed, left == 0)
+
+
+def _with_stop(
+    batch: DecisionBatch, allowed: Allowed, lacking: BoolArray
+) -> tuple[DecisionBatch, Allowed]:
+    """Add the action ``stop``, which no rule forbids, to the decisions where ``lacking``."""
+    routes = batch.routes if STOP_ROUTE in batch.routes else (*batch.routes, STOP_ROUTE)
+    at = batch.offsets[1:][lacking]
+    offsets = batch.offsets + np.concatenate([[0], np.cumsum(lacking)])
+    with_stop = replace(
+        batch,
+        routes=routes,
+        action_route=np.insert(batch.action_route, at, routes.index(STOP_ROUTE)),
+        action_delay_s=np.insert(batch.action_delay_s, at, 0),
+        offsets=offsets.astype(np.int64),
+        action_features={
+            name: _with_missing(column, at) for name, column in batch.action_features.items()
+        },
+    )
+    return with_stop, replace(
+        allowed,
+        keep=np.insert(allowed.keep, at, True),
+        reason=np.insert(allowed.reason, at, NO_REASON),
+    )
+
+
+def _with_missing(column: Column, at: IntArray) -> Column:
+    """A column of length m with a missing value put in before each of the positions ``at``."""
+    if isinstance(column, Categorical):
+        return Categorical(np.insert(column.codes, at, -1), column.categories)
+    if isinstance(column, pa.Array):
+        position = np.insert(np.arange(len(column), dtype=np.int64), at, -1)
+        return column.take(pa.array(position, mask=position < 0))
+    missing = np.datetime64("NaT") if column.dtype.kind == "M" else np.nan
+    return np.insert(column, at, missing)
+
+
+def _all_stop(batch: DecisionBatch, why: str) -> Decided:
+    """Every decision stops, by an action added to those asked where it is not among them."""
+    nothing = Allowed(
+        keep=batch.is_stop,
+        reason=np.where(batch.is_stop, NO_REASON, 0).astype(np.int16),
+        reasons=(why,),
+        unknown_code=np.zeros(batch.n, np.bool_),
+    )
+    lacking = batch.sum_by_decision(batch.is_stop.astype(np.float64)) == 0
+    batch, allowed = _with_stop(batch, nothing, lacking)
+    eligible = _eligible(batch, allowed.keep)
+    everywhere = np.ones(batch.n, np.bool_)
+    chosen = by_priority(eligible, ())
+    return _drawn(batch, allowed, eligible, chosen, DEFAULT_SALT, everywhere, why)
 
 
 def _eligible(batch: DecisionBatch, keep: BoolArray) -> DecisionBatch:
@@ -258,4 +297,4 @@ def _broken(batch: DecisionBatch, given: FloatArray) -> BoolArray:
     sound = np.isfinite(given) & (given >= 0)
     total = batch.sum_by_decision(np.where(sound, given, 0.0))
     all_sound = batch.sum_by_decision((~sound).astype(np.float64)) == 0
-    return ~(all_sound & (total > 0) & np.isfinite(total))
+    return np.asarray(~(all_sound & (total > 0) & np.isfinite(total)))
