@@ -16,7 +16,8 @@ class Route:
     """An acquirer account.
 
     ``strength``, ``local_gain`` (for cards of its own countries) and ``token_gain`` are added to
-    the log odds of approval; ``failure`` is the chance that an attempt gets lost on the way.
+    the log odds of approval; ``failure`` is the chance that an attempt gets lost on the way. It
+    takes ``currencies``; all where there are none named.
     """
 
     name: str
@@ -29,13 +30,15 @@ class Route:
     fee_basis_points: float
     attempt_fee_minor: int
     latency_ms: float
+    currencies: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """A bank and its tastes, in log odds of approval where nothing else is said.
 
-    ``night`` is what the small hours cost, ``step_up`` the share of checkout payments without 3-D
+    ``amount`` is per unit of log(amount / the merchant's median), ``night`` is what the small hours
+    cost, ``step_up`` the share of checkout payments without 3-D
     Secure that it sends back for authentication, ``funds`` a factor on missing funds, ``down`` the
     share of attempts that find it unreachable.
     """
@@ -73,11 +76,14 @@ class Merchant:
 
 ROUTES = (
     Route("atlas", frozenset({"US"}), 0.10, 0.55, 0.10, 0.004, 10, 25.0, 4, 620.0),
-    Route("borealis", frozenset({"GB", "DE", "FR"}), 0.05, 0.60, 0.35, 0.003, 12, 18.0, 3, 540.0),
-    Route("cordillera", frozenset({"BR"}), -0.25, 1.10, 0.05, 0.012, 8, 32.0, 2, 910.0),
-    Route("delta", frozenset({"US", "GB"}), -0.10, 0.30, 0.55, 0.006, 5, 12.0, 6, 480.0),
+    Route("borealis", frozenset({"GB", "DE", "FR"}), 0.05, 0.60, 0.35, 0.003, 12, 18.0, 3, 540.0,
+          frozenset({"EUR", "GBP", "USD"})),
+    Route("cordillera", frozenset({"BR"}), -0.25, 1.10, 0.05, 0.012, 8, 32.0, 2, 910.0,
+          frozenset({"BRL"})),
+    Route("delta", frozenset({"US", "GB"}), -0.10, 0.30, 0.55, 0.006, 5, 12.0, 6, 480.0,
+          frozenset({"EUR", "GBP", "USD"})),
     Route("everywhere", frozenset(), 0.20, 0.00, 0.20, 0.002, 20, 40.0, 5, 700.0),
-)
+)  # fmt: skip
 
 _V, _M = Network.VISA, Network.MASTERCARD
 _CREDIT, _DEBIT, _PREPAID = Funding.CREDIT, Funding.DEBIT, Funding.PREPAID
