@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from authopt.batch import LoggedBatch
 from authopt.errors import UserError
 from authopt.terminal import console, existing_file, json_option, new_file, print_json, tracked
+
+if TYPE_CHECKING:
+    from authopt.batch import LoggedBatch
 
 
 @click.command()
@@ -79,6 +82,9 @@ from authopt.terminal import console, existing_file, json_option, new_file, prin
 )
 @click.option("--frozen", is_flag=True, help="Judge policies that learn as they stand.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of folds and bootstrap.")
+@click.option(
+    "--strict", is_flag=True, help="Stop at the first unsound row instead of leaving it out."
+)
 @click.option("--report", type=new_file, metavar="FILE.html", help="Write an HTML report.")
 @json_option
 def evaluate(
@@ -94,6 +100,7 @@ def evaluate(
     learn_every: int,
     frozen: bool,
     seed: int,
+    strict: bool,
     report: Path | None,
     as_json: bool,
 ) -> None:
@@ -113,6 +120,7 @@ def evaluate(
     # The numerical packages are heavy, and `authopt --help` must not wait for them.
     from authopt.evaluation import engine
     from authopt.logs.files import open_log
+    from authopt.logs.rejects import Rejects
     from authopt.logs.schema import PropensitySource
     from authopt.policies.spec import load_policy
     from authopt.rewards import parse_reward
@@ -123,16 +131,18 @@ def evaluate(
     if source.propensity_source is PropensitySource.UNKNOWN:
         raise UserError(engine.without_propensities(log))
 
-    def batches(what: str) -> Iterator[LoggedBatch]:
-        return tracked(source.batches(reward=reward), what, source.num_rows, len)
+    def batches(what: str, rejects: Rejects) -> Iterator[LoggedBatch]:
+        return tracked(source.batches(reward=reward, rejects=rejects), what, source.num_rows, len)
 
     model = None
     if reward_model:
         from authopt.learning.reward_model import fit_reward_model
 
-        model = fit_reward_model(batches("fitting the reward model"), folds=folds, seed=seed)
+        rows = batches("fitting the reward model", Rejects(strict=strict))
+        model = fit_reward_model(rows, folds=folds, seed=seed)
+    rejects = Rejects(strict=strict)
     evaluation = engine.evaluate(
-        batches("evaluating"),
+        batches("evaluating", rejects),
         policies,
         reward_model=model,
         reward=reward,
@@ -145,6 +155,7 @@ def evaluate(
         specs=specs,
         propensity_source=source.propensity_source,
         path=log,
+        rejects=rejects,
     )
     if report is not None:
         from authopt.evaluation.report.html import write_report

@@ -17,6 +17,7 @@ from authopt.evaluation.result import LOGGING_POLICY, Evaluation
 from authopt.evaluation.summary import Judged, Settings, summarise
 from authopt.evaluation.sums import LogSums, PolicySums, route_mass
 from authopt.evaluation.terms import BadProbabilities, LoggedArrays, logging_terms, terms_of
+from authopt.logs.rejects import Rejects
 from authopt.logs.schema import PropensitySource
 from authopt.policies.logged import LoggedPolicy
 from authopt.policies.protocol import LearningPolicy, Policy
@@ -52,6 +53,7 @@ def evaluate(
     specs: Sequence[str] | None = None,
     propensity_source: PropensitySource = PropensitySource.LOGGED,
     path: Path | None = None,
+    rejects: Rejects | None = None,
 ) -> Evaluation:
     """Judge policies by the log of another, in one pass.
 
@@ -89,6 +91,8 @@ def evaluate(
         the text that each policy was loaded from; by default its name.
     propensity_source, path
         where the log's propensities and the log itself are from, for the report.
+    rejects
+        the unsound rows that ``batches`` leaves out as it is read; they are reported too.
 
     Raises
     ------
@@ -150,6 +154,8 @@ def evaluate(
     for candidate in candidates:
         candidate.learn()
     _check_propensities(log, path)
+    if rejects is not None:
+        log.left_out.update(rejects.by_reason)
     return summarise(
         log,
         [

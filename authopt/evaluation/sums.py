@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from authopt.batch import FloatArray, IntArray, LoggedBatch, TimeArray
-from authopt.evaluation.buckets import BucketTable, DistinctCount
+from authopt.distinct import DistinctCount
+from authopt.evaluation.buckets import BucketTable
 from authopt.evaluation.estimators import Columns, table_columns
 from authopt.evaluation.terms import LoggedArrays, Terms
 

@@ -16,7 +16,6 @@ from authopt.errors import UserError
 from authopt.evaluation.buckets import (
     BUCKETS,
     BucketTable,
-    DistinctCount,
     bucket_of,
     cluster_hashes,
     integer_hashes,
@@ -85,24 +84,6 @@ def test_a_column_that_holds_no_names_cannot_form_clusters(column: str) -> None:
 
 def _fields(batch: object) -> dict[str, object]:
     return {name: getattr(batch, name) for name in type(batch).__dataclass_fields__}  # type: ignore[attr-defined]
-
-
-def test_distinct_clusters_are_counted_exactly_up_to_a_limit() -> None:
-    count = DistinctCount()
-    for _ in range(3):
-        count.add(integer_hashes(np.arange(20_000)))
-    assert count.exact
-    assert count.count() == 20_000
-
-
-def test_beyond_the_limit_the_count_is_within_two_percent_and_says_so() -> None:
-    left, right = DistinctCount(), DistinctCount()
-    left.add(integer_hashes(np.arange(300_000)))
-    for start in range(200_000, 500_000, 10_000):
-        right.add(integer_hashes(np.arange(start, start + 10_000)))
-    merged = left + right
-    assert not merged.exact
-    assert merged.count() == pytest.approx(500_000, rel=0.02)
 
 
 def _sums(rows: slice, arrays: dict[str, np.ndarray]) -> tuple[LogSums, PolicySums, PolicySums]:

@@ -1,0 +1,1 @@
+"""One look for reports, console and notebooks: stylesheet, palette, chart defaults."""

@@ -1,0 +1,96 @@
+"""Evaluations to render: the ordinary one, and those at the edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from authopt.batch import DecisionBatch, FloatArray, LoggedBatch
+from authopt.evaluation.arrays import evaluate_arrays
+from authopt.evaluation.engine import evaluate
+from authopt.evaluation.result import Evaluation
+from authopt.logs.schema import PropensitySource
+from authopt.rewards import ColumnReward
+from tests.factories import logged_batch
+
+HOSTILE = "<script>alert('x')</script> & [red]b[/]"
+
+
+@dataclass(frozen=True)
+class Named:
+    """Prefers the first action of each decision."""
+
+    name: str = "first"
+    share: float = 0.6
+
+    def probabilities(self, batch: DecisionBatch) -> FloatArray:
+        given = np.repeat((1.0 - self.share) / batch.counts, batch.counts)
+        given[batch.offsets[:-1]] += self.share
+        return given
+
+
+@dataclass(frozen=True)
+class ByAmount:
+    def predict(self, batch: DecisionBatch) -> FloatArray:
+        amount = np.asarray(batch.context["amount_minor"]) / 100_000
+        return np.repeat(0.3 + 0.4 * amount, batch.counts)
+
+
+def ordinary(policies: int = 2) -> Evaluation:
+    chosen = [Named(f"policy {place}", 0.1 * place) for place in range(policies)]
+    log = logged_batch(1_500)
+    return evaluate([log], chosen, reward_model=ByAmount(), bootstrap=50, path=Path("log.parquet"))
+
+
+def without_overlap() -> Evaluation:
+    n = 400
+    logging = np.tile([1.0, 0.0], (n, 1))
+    return evaluate_arrays(
+        chosen=np.zeros(n, np.int64),
+        reward=(np.arange(n) % 3 == 0).astype(np.float64),
+        evaluation={"elsewhere": np.tile([0.0, 1.0], (n, 1))},
+        logging=logging,
+        bootstrap=20,
+    )
+
+
+def one_row() -> Evaluation:
+    return evaluate([logged_batch(1)], [Named()], bootstrap=10)
+
+
+def estimated() -> Evaluation:
+    source = PropensitySource.ESTIMATED
+    return evaluate([logged_batch(600)], [Named()], propensity_source=source, bootstrap=10)
+
+
+def hostile() -> Evaluation:
+    path = Path("<b>log</b>.parquet")
+    return evaluate([logged_batch(500)], [Named(HOSTILE)], path=path, bootstrap=10)
+
+
+def money() -> Evaluation:
+    log = logged_batch(800)
+    batch: LoggedBatch = replace(log, reward=log.reward * 80.0 - 5.0)
+    reward = ColumnReward("margin", (-20.0, 100.0))
+    return evaluate([batch], [Named()], reward=reward, bootstrap=10)
+
+
+def many_routes() -> Evaluation:
+    routes = tuple(f"acquirer-{number:02d}" for number in range(40))
+    long = Named("a policy with a name that goes on and on, " * 4)
+    return evaluate([logged_batch(800, routes)], [long], bootstrap=10)
+
+
+CASES = {
+    "ordinary": ordinary,
+    "the logging policy alone": lambda: ordinary(0),
+    "six policies": lambda: ordinary(6),
+    "no overlap": without_overlap,
+    "one row": one_row,
+    "estimated propensities": estimated,
+    "hostile names": hostile,
+    "money": money,
+    "many routes": many_routes,
+}

@@ -1,0 +1,80 @@
+"""The answer at the terminal."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from authopt.evaluation.report.tables import WIDEST, print_evaluation
+from authopt.evaluation.report.wording import Direction, Scale, direction, verdict
+from authopt.evaluation.result import Estimate, Guarantee, Interval
+from tests.authopt.evaluation.report.evaluations import CASES, HOSTILE
+
+EDGES = pytest.mark.parametrize("case", CASES)
+
+
+def printed(case: str, width: int) -> str:
+    file = StringIO()
+    print_evaluation(CASES[case](), Console(file=file, width=width, color_system=None))
+    return file.getvalue()
+
+
+@EDGES
+@pytest.mark.parametrize("width", [80, 140])
+def test_no_line_is_wider_than_the_terminal_or_a_hundred_columns(case: str, width: int) -> None:
+    assert max(len(line) for line in printed(case, width).splitlines()) <= min(width, WIDEST)
+
+
+@EDGES
+def test_no_figure_is_nan_none_or_infinite(case: str) -> None:
+    assert not re.search(r"\b(nan|none|inf|infinity)\b", printed(case, 100), re.IGNORECASE)
+
+
+@EDGES
+def test_every_estimate_is_printed(case: str) -> None:
+    evaluation, text = CASES[case](), printed(case, 140)
+    scale = Scale.of(evaluation)
+    for policy in evaluation.policies:
+        for estimate in policy.estimates:
+            assert scale.value(estimate.value) in text
+
+
+def test_names_are_printed_as_they_are_and_never_read_as_markup() -> None:
+    assert HOSTILE in printed("hostile names", 140)
+
+
+def test_estimated_propensities_are_loud() -> None:
+    assert "Propensities are ESTIMATED" in printed("estimated propensities", 100)
+
+
+def test_intervals_that_must_not_be_relied_on_stand_in_brackets() -> None:
+    assert "not to be relied on here" in printed("no overlap", 100)
+    assert "not to be relied on here" not in printed("ordinary", 100)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "said"),
+    [
+        (0.01, 0.02, Direction.BETTER),
+        (-0.02, -0.01, Direction.WORSE),
+        (-0.01, 0.02, Direction.OPEN),
+        (0.0, 0.02, Direction.OPEN),
+    ],
+)
+def test_a_gain_is_called_better_only_if_its_whole_interval_is_above_zero(
+    lower: float, upper: float, said: Direction
+) -> None:
+    interval = Interval("cressie-read", lower, upper, 0.95, Guarantee.COVERS)
+    assert direction(Estimate("dr", "", "", 0.0, (interval,))) is said
+
+
+def test_an_interval_that_holds_only_in_the_limit_proves_nothing() -> None:
+    interval = Interval("normal", 0.01, 0.02, 0.95, Guarantee.ASYMPTOTIC)
+    assert direction(Estimate("dm", "", "", 0.0, (interval,))) is Direction.OPEN
+
+
+def test_the_verdict_names_the_policies_that_are_worse() -> None:
+    assert any("policy 5" in sentence for sentence in verdict(CASES["six policies"]()))
