@@ -235,14 +235,33 @@ def _learn_number(name: str, column: FloatArray) -> NumberFeature | None:
     distinct = np.unique(values)
     if not len(distinct) or (len(distinct) == 1 and len(values) == len(column)):
         return None
-    if len(distinct) <= MAX_STEPS:
-        edges = (distinct[1:] + distinct[:-1]) / 2
-    else:
-        inner = np.arange(1, QUANTILE_BINS) / QUANTILE_BINS
-        edges = np.unique(np.quantile(values, inner, method="lower"))
-        edges = edges[edges < distinct[-1]]
+    edges = bin_edges(values)
     low, high = float(distinct[0]), float(distinct[-1])
     return NumberFeature(name, log_scaled, tuple(edges.tolist()), low, max(high, low + 1e-9))
+
+
+def bin_edges(values: FloatArray, bins: int = QUANTILE_BINS) -> FloatArray:
+    """Inner edges of bins, increasing: a bin per value where they are few, else by quantiles.
+
+    Parameters
+    ----------
+    values
+        float64[n], finite, in any order; at least one.
+    bins
+        number of bins of about equally many values, where there are more than ``MAX_STEPS``
+        distinct ones.
+
+    Returns
+    -------
+    float64[bins - 1] at most
+        A value belongs to bin ``searchsorted(edges, value)``.
+    """
+    distinct = np.unique(values)
+    if len(distinct) <= MAX_STEPS:
+        return np.asarray((distinct[1:] + distinct[:-1]) / 2)
+    inner = np.arange(1, bins) / bins
+    edges = np.unique(np.quantile(values, inner, method="lower"))
+    return np.asarray(edges[edges < distinct[-1]])
 
 
 def _scaled(column: FloatArray, log_scaled: bool) -> FloatArray:

@@ -1,0 +1,69 @@
+"""A Vowpal Wabbit model in memory, asked for probabilities, and nothing else of its binding.
+
+The binding's own ``predict`` takes four times as long as VW does: it wraps every line of an example
+in an object of its own. So the calls beneath it are used, which are not public; where a version
+lacks them, ``predict`` is.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from authopt.errors import UserError
+
+_BENEATH = ("_parse", "predict_multi", "_finish_example_multi_ex")
+
+
+class VwWorkspace:
+    """A model that gives the probabilities of one example's actions; it never learns.
+
+    One lock goes around every call: VW's memory of an example is shared, and the binding holds
+    Python's own lock throughout, so that threads would gain nothing. Use processes to go faster.
+
+    Parameters
+    ----------
+    model
+        file of the model. It must be whole: VW loads a truncated one without an error.
+
+    Raises
+    ------
+    UserError
+        If VW refuses the model.
+    """
+
+    __slots__ = ("_beneath", "_lock", "_workspace")
+
+    def __init__(self, model: Path) -> None:
+        from vowpalwabbit import Workspace
+
+        arguments = ["--quiet", "--testonly", "--initial_regressor", str(model.resolve())]
+        try:
+            self._workspace: Any = Workspace(arg_list=arguments)
+        except Exception as error:
+            raise UserError(f"{model}: Vowpal Wabbit cannot load it: {error}") from None
+        self._lock = threading.Lock()
+        beneath = [getattr(super(Workspace, self._workspace), name, None) for name in _BENEATH]
+        self._beneath: tuple[Any, ...] | None = tuple(beneath) if all(beneath) else None
+
+    def probabilities(self, text: str) -> list[float]:
+        """VW's probability of each action of one example, in the order of its lines.
+
+        float32 in origin: they sum to 1 only to about 1e-7.
+
+        Parameters
+        ----------
+        text
+            the lines of the example, the empty line at its end included.
+        """
+        with self._lock:
+            if self._beneath is None:
+                return list(self._workspace.predict(text))
+            parse, predict, finish = self._beneath
+            examples = parse(text)
+            try:
+                predict(examples)
+                return list(examples[0].get_action_scores())
+            finally:
+                finish(examples)
