@@ -67,6 +67,9 @@ def hash_strings(strings: pa.StringArray) -> UIntArray:
     """
     if strings.null_count:
         raise ValueError("cannot hash missing ids")
+    if len(strings) == 1:
+        # A live decision: setting the arrays up would cost more than the hash.
+        return np.array([hash_text(strings[0].as_py())], np.uint64)
     _, offsets_buffer, data_buffer = strings.buffers()
     offsets = np.frombuffer(offsets_buffer, np.int32)[strings.offset :][: len(strings) + 1]
     offsets = offsets.astype(np.int64)

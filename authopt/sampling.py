@@ -55,6 +55,8 @@ def sample(batch: DecisionBatch, probabilities: FloatArray, uniform: FloatArray)
     int64[n]
         Never an action of probability 0.
     """
+    if batch.n == 1:
+        return np.array([_draw_one(probabilities.tolist(), float(uniform[0]))], np.int64)
     counts, starts = batch.counts, batch.offsets[:-1]
     total = np.zeros(batch.n)
     chosen = np.full(batch.n, -1, np.int64)
@@ -67,3 +69,15 @@ def sample(batch: DecisionBatch, probabilities: FloatArray, uniform: FloatArray)
         chosen[open_[(uniform[open_] < total[open_]) & (probability > 0)]] = position
     # Rounding can leave the total a hair under 1 and the uniform above it.
     return np.where(chosen < 0, last_possible, chosen)
+
+
+def _draw_one(probabilities: list[float], uniform: float) -> int:
+    """As :func:`sample` for a single decision, with the same sums, without arrays."""
+    total, last_possible = 0.0, 0
+    for position, probability in enumerate(probabilities):
+        total += probability
+        if probability > 0:
+            if uniform < total:
+                return position
+            last_possible = position
+    return last_possible
