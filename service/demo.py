@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.syntax import Syntax
 
+from authopt.batch import Categorical
 from authopt.errors import UserError
 from authopt.logs.files import open_log
 from authopt.logs.schema import PropensitySource
@@ -193,26 +195,26 @@ def _one_payment(base: str, log: Path) -> None:
 
 
 def _request_like(log: Path) -> dict[str, Any]:
-    from authopt.batch import Categorical
+    """A request for the log's first decision, as if it happened now."""
+    from authopt.payments import CONTEXT_FIELDS, Kind
 
-    for batch in open_log(log).batches():
-        break
+    batch = next(iter(open_log(log).batches()))
     context: dict[str, Any] = {}
-    for name, column in batch.context.items():
+    for field in CONTEXT_FIELDS:
+        column = batch.context.get(field.name)
+        if column is None or field.name.startswith(("previous", "seconds")):
+            continue
         if isinstance(column, Categorical):
-            value = column[:1].values()[0]
-        else:
-            value = column[0].as_py() if hasattr(column[0], "as_py") else float(column[0])
-        if isinstance(value, float):
-            value = int(value) if value == value and value.is_integer() else None
-        if value is not None:
-            context[name] = bool(value) if name in ("token", "three_ds") else value
+            context[field.name] = column[:1].values()[0]
+        elif isinstance(column, np.ndarray) and np.isfinite(column[0]):
+            number = int(column[0])
+            context[field.name] = bool(number) if field.kind is Kind.FLAG else number
     stamp = int(time.time())
     return {
         "decision_id": f"demo-{stamp}",
         "payment_id": f"demo-payment-{stamp}",
         "attempt": 1,
-        "context": {key: value for key, value in context.items() if "previous" not in key},
+        "context": {name: value for name, value in context.items() if value is not None},
     }
 
 

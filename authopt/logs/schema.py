@@ -59,6 +59,17 @@ def column_type(name: str) -> pa.DataType | None:
     return None if known is None else ARROW_TYPES[known.kind]
 
 
+_RANK = {
+    name: rank
+    for rank, name in enumerate((*REQUIRED, *PROPENSITY, *CONTEXT_BY_NAME, *OUTCOME_BY_NAME))
+}
+
+
+def column_rank(name: str) -> int:
+    """Place of a column in the order of the schema; custom columns come last."""
+    return _RANK.get(name, len(_RANK))
+
+
 def custom_kind(data_type: pa.DataType) -> Kind | None:
     """How a custom column of this Arrow type (of an element, for a list) is held, if it can be."""
     if pa.types.is_dictionary(data_type):
@@ -72,6 +83,26 @@ def custom_kind(data_type: pa.DataType) -> Kind | None:
     return Kind.NUMBER if pa.types.is_floating(data_type) else None
 
 
+def arrow_type(name: str, kind: Kind | None) -> pa.DataType:
+    """Arrow type of any column: known by its name, or custom and of the given kind."""
+    known = column_type(name)
+    if known is not None:
+        return known
+    inner = ARROW_TYPES[kind or Kind.CATEGORY]
+    return pa.list_(inner) if name.startswith(ELIGIBLE_PREFIX) else inner
+
+
+def own_kinds(schema: pa.Schema) -> dict[str, Kind]:
+    """Kinds of the custom columns of a schema, for formats that have no types."""
+    found = {}
+    for field in schema:
+        is_list = pa.types.is_list(field.type)
+        kind = custom_kind(field.type.value_type if is_list else field.type)
+        if is_custom(field.name) and kind is not None:
+            found[field.name] = kind
+    return found
+
+
 def is_custom(name: str) -> bool:
     """Whether a name is that of a column which the user adds, in the context or per action."""
     per_action = name.startswith(ELIGIBLE_PREFIX) and name not in REQUIRED | PROPENSITY
@@ -81,6 +112,9 @@ def is_custom(name: str) -> bool:
 def check_columns(names: Iterable[str], where: str) -> None:
     """Raise a UserError unless the required columns are there and all others have a known name."""
     found = list(names)
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        raise UserError(f"{where}: column(s) {', '.join(twice)} stand more than once in the file")
     missing = [name for name in REQUIRED if name not in found]
     if missing:
         raise UserError(
@@ -111,8 +145,12 @@ def check_version(found: dict[bytes, bytes] | None, where: str) -> None:
 
 
 def propensity_source(found: dict[bytes, bytes] | None, has_propensity: bool) -> PropensitySource:
-    """Where the propensities of a file come from, by its metadata or else by its columns."""
+    """Where the propensities of a file come from, by its metadata or else by its columns.
+
+    A source that this program does not know counts as unknown.
+    """
     if not has_propensity:
         return PropensitySource.UNKNOWN
     text = (found or {}).get(PROPENSITY_KEY, PropensitySource.LOGGED.value.encode())
-    return PropensitySource(text.decode())
+    known = {source.value.encode(): source for source in PropensitySource}
+    return known.get(text, PropensitySource.UNKNOWN)
