@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from authopt.batch import BoolArray
+from authopt.batch import BoolArray, FloatArray
 from authopt.errors import UserError
 from authopt.logs.findings import Findings
 from authopt.logs.schema import ARROW_TYPES, ELIGIBLE_PREFIX, column_type, custom_kind
@@ -164,6 +164,11 @@ def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
 def nulls_of(array: pa.Array) -> BoolArray:
     """bool[n], where a value is missing."""
     return np.asarray(array.is_null().to_numpy(zero_copy_only=False), np.bool_)
+
+
+def floats_of(array: pa.Array) -> FloatArray:
+    """float64[n], NaN where a value is missing."""
+    return np.asarray(array.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
 
 def _converted(array: Any, wanted: pa.DataType, flag: Flag) -> pa.Array:

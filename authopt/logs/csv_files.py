@@ -18,13 +18,14 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from authopt.batch import IntArray
@@ -90,7 +91,8 @@ class CsvReader:
         kinds = {name: kind for name, kind in self._heading.kinds.items() if name in self.columns}
         unknown = [name for name in self.columns if is_custom(name) and name not in kinds]
         if unknown:
-            first = next(self._blocks(unknown), None)
+            with closing(self._blocks(unknown)) as blocks:
+                first = next(blocks, None)
             for name in unknown:
                 cells = pa.array([], pa.binary()) if first is None else first[0][name]
                 kinds[name] = kind_of_cells(cells, name.startswith(ELIGIBLE_PREFIX))
@@ -120,7 +122,7 @@ class CsvReader:
 
     def _blocks(
         self, names: Collection[str]
-    ) -> Iterator[tuple[pa.RecordBatch, IntArray, list[tuple[int, str, str]]]]:
+    ) -> Generator[tuple[pa.RecordBatch, IntArray, list[tuple[int, str, str]]], None, None]:
         """Blocks of raw cells, their row numbers, and the rows with a wrong number of fields."""
         short: dict[int, tuple[str, str]] = {}
 
@@ -224,8 +226,6 @@ def _cells(column: Any) -> pa.Array:
     if pa.types.is_list(column.type):
         return list_cells(column)
     if pa.types.is_timestamp(column.type):
-        import pyarrow.compute as pc
-
         text = column.cast(pa.string())
         return pc.replace_substring(text, " ", "T", max_replacements=1)
     if pa.types.is_dictionary(column.type):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -148,39 +148,57 @@ def _kind(value: Any) -> Kind | None:
     return None if value is None else Kind.CATEGORY
 
 
-def coerced(value: Any, data_type: pa.DataType, name: str) -> Any:
-    """A JSON value as a value of the column's type.
+Coerce = Callable[[Any], Any]
+"""A JSON value as a value of a column's type; raises EventError where it does not fit."""
 
-    Raises
-    ------
-    EventError
-        If it does not fit.
-    """
-    if value is None:
-        return None
+
+def coercion(data_type: pa.DataType, name: str) -> Coerce:
+    """What brings the JSON values of one column to its type."""
     if pa.types.is_list(data_type):
-        if not isinstance(value, list):
-            raise EventError(name, value, "expected one value per action")
-        return [coerced(each, data_type.value_type, name) for each in value]
-    if pa.types.is_boolean(data_type) and isinstance(value, bool):
-        return value
-    if pa.types.is_integer(data_type) and isinstance(value, int) and not isinstance(value, bool):
-        limit = 2 ** (data_type.bit_width - 1)
-        if -limit <= value < limit:
+        one = coercion(data_type.value_type, name)
+
+        def to_list(value: Any) -> Any:
+            if value is None:
+                return None
+            if not isinstance(value, list):
+                raise EventError(name, value, "expected one value per action")
+            return [one(each) for each in value]
+
+        return to_list
+    plain = _PLAIN.get(data_type.id, str)
+    is_own = column_type(name) is None
+
+    def to_plain(value: Any) -> Any:
+        if value is None or (type(value) is plain and plain is not int and plain is not float):
             return value
-    if pa.types.is_floating(data_type) and isinstance(value, int | float):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if math.isfinite(number):
-            return number
-    text = pa.types.is_dictionary(data_type) or pa.types.is_string(data_type)
-    if isinstance(value, str) and (text or pa.types.is_timestamp(data_type)):
-        return value
-    if text and column_type(name) is None and isinstance(value, bool | int | float):
-        return msgspec.json.encode(value).decode()
-    raise EventError(name, value, f"expected {_expected(data_type)}")
+        if plain is int and type(value) is int:
+            limit = 1 << (data_type.bit_width - 1)
+            if -limit <= value < limit:
+                return value
+        elif plain is float and type(value) in (int, float):
+            number = _float(value)
+            if math.isfinite(number):
+                return number
+        elif plain is str and is_own and type(value) in (bool, int, float):
+            return msgspec.json.encode(value).decode()
+        raise EventError(name, value, f"expected {_expected(data_type)}")
+
+    return to_plain
+
+
+_PLAIN: dict[int, type] = {
+    pa.bool_().id: bool,
+    pa.int32().id: int,
+    pa.int64().id: int,
+    pa.float64().id: float,
+}
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _expected(data_type: pa.DataType) -> str:

@@ -29,7 +29,7 @@ other features in ``c``        ``x_PATH``, and ``eligible_PATH`` for those of an
 Events that authopt writes have the context in the namespace ``payment``, each action in the
 namespace ``action``, the label where outcome and propensity are known (cost is minus ``reward``,
 or else minus ``approved``), and under ``_authopt``, which VW ignores, all that dsjson has no place
-for. They are read back exactly.
+for. They are read back exactly. The number of a row is that of its line.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from authopt.logs.chunks import Chunk
 from authopt.logs.conform import conform
 from authopt.logs.csv_cells import parse_cells
 from authopt.logs.csv_files import opened
-from authopt.logs.dsjson_columns import Columns, coerced
+from authopt.logs.dsjson_columns import Coerce, Columns, coercion
 from authopt.logs.dsjson_event import EventError, Row, decode_event, row_of
 from authopt.logs.findings import Findings
 from authopt.logs.schema import PropensitySource, arrow_type
@@ -108,13 +108,14 @@ class DsjsonReader:
             for name in self.columns
             if columns is None or name in columns
         }
+        coercions = {name: coercion(data_type, name) for name, data_type in types.items()}
         rows: list[Row] = []
         numbers: list[int] = []
         rejected: list[tuple[int, EventError]] = []
         try:
             for number, line in self._lines():
                 try:
-                    rows.append(self._row(line, number, types))
+                    rows.append(self._row(line, number, coercions))
                     numbers.append(number)
                 except EventError as error:
                     rejected.append((number, error))
@@ -126,7 +127,7 @@ class DsjsonReader:
         if rows or rejected:
             yield self._chunk(rows, numbers, rejected, types)
 
-    def _row(self, line: bytes, number: int, types: Mapping[str, pa.DataType]) -> Row:
+    def _row(self, line: bytes, number: int, coercions: Mapping[str, Coerce]) -> Row:
         assert self._columns is not None
         if len(line) > LONGEST_LINE:
             raise EventError("", None, f"the line is longer than {LONGEST_LINE} bytes")
@@ -134,7 +135,7 @@ class DsjsonReader:
         for name, value in row.items():
             if name not in self._columns.known and value is not None:
                 raise EventError(name, value, "is a column that the first event does not announce")
-        return {name: coerced(row.get(name), data_type, name) for name, data_type in types.items()}
+        return {name: coerce(row.get(name)) for name, coerce in coercions.items()}
 
     def _chunk(
         self,

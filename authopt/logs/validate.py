@@ -6,8 +6,6 @@ on them. All checks run on whole columns; a row that passes costs no Python obje
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -17,14 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from authopt.actions import MAX_DELAY_S, STOP_ROUTE
-from authopt.batch import BoolArray, FloatArray, IntArray
-from authopt.card_numbers import contains_card_number
-from authopt.logs.card_scan import card_numbers_in
+from authopt.batch import BoolArray, IntArray
 from authopt.logs.chunks import Chunk
 from authopt.logs.conform import (
-    EARLIEST,
-    LATEST,
-    NOT_A_SANE_TIME,
+    floats_of,
     is_list_type,
     list_lengths,
     lists_of,
@@ -32,33 +26,11 @@ from authopt.logs.conform import (
 )
 from authopt.logs.findings import Findings
 from authopt.logs.rejects import Rejects
-from authopt.logs.schema import ELIGIBLE_PREFIX, PROPENSITY, REQUIRED, is_custom
-from authopt.payments import CONTEXT_BY_NAME, OUTCOME_BY_NAME
+from authopt.logs.schema import ELIGIBLE_PREFIX, REQUIRED, is_custom
+from authopt.logs.value_checks import faults
 
 TOLERANCE = 1e-6
 """How far probabilities may be from a sum of 1, and the propensity from its probability."""
-
-RANGES: dict[str, tuple[int, int | None]] = {
-    "attempt": (1, None),
-    "amount_minor": (0, None),
-    "local_hour": (0, 23),
-    "local_day": (1, 7),
-    "seconds_since_first_attempt": (0, None),
-    "seconds_since_last_attempt": (0, None),
-    "latency_ms": (0, None),
-}
-"""Smallest and largest value of columns that have one."""
-
-_PATTERNS = {
-    "currency": (re.compile(r"[A-Z]{3}"), "expected an ISO 4217 code such as EUR"),
-    "bin": (re.compile(r"[0-9]{6,8}"), "expected the first 6 to 8 digits of a card number"),
-}
-
-CARD_NUMBER = (
-    "looks like a card number; a log may hold only its first 6 to 8 digits and an opaque reference"
-)
-
-_SHORTEST_CARD_NUMBER = 10**12
 
 Positions = npt.NDArray[np.intp]
 
@@ -201,13 +173,13 @@ def _check_probabilities(sound: _Sound) -> None:
     names = sound.records.schema.names
     propensity = np.full(sound.n, np.nan)
     if "propensity" in names:
-        propensity = _floats(sound.records["propensity"])
+        propensity = floats_of(sound.records["propensity"])
         bad = (propensity <= 0) | (propensity > 1)
         sound.flag_where(bad, "propensity", "expected a probability above 0 and at most 1")
     if "eligible_probability" not in names:
         return
     column = sound.records["eligible_probability"]
-    values = _floats(column.flatten())
+    values = floats_of(column.flatten())
     if column.null_count:
         there = ~nulls_of(column)
         full = np.full(len(sound.parents), np.nan)
@@ -246,67 +218,9 @@ def _check_column(sound: _Sound, name: str) -> None:
             rows = pc.list_parent_indices(column).to_numpy()[elements]
         sound.flag(rows, name, reason, values, elements)
 
-    for elements, reason in _faults(values, name):
+    for elements, reason in faults(values, name):
         if len(elements):
             flag(elements, reason)
-
-
-def _faults(values: pa.Array, name: str) -> Iterator[tuple[Positions, str]]:
-    """What is wrong with the values of one column, each for itself: indices and the reason."""
-    if pa.types.is_dictionary(values.type):
-        codes = values.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        yield from (
-            (np.flatnonzero(np.isin(codes, wrong)), reason)
-            for wrong, reason in _text_faults(values.dictionary, name)
-            if len(wrong)
-        )
-    elif pa.types.is_string(values.type):
-        yield from _text_faults(values, name)
-    elif pa.types.is_timestamp(values.type):
-        times = values.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
-        yield np.flatnonzero((times < EARLIEST) | (times >= LATEST)), NOT_A_SANE_TIME
-    elif pa.types.is_floating(values.type) and name not in PROPENSITY:
-        yield np.flatnonzero(np.isinf(_floats(values))), "expected a finite number"
-    elif pa.types.is_integer(values.type) and is_custom(name):
-        yield _integer_card_numbers(values), CARD_NUMBER
-    if name in RANGES and len(values) > values.null_count:
-        lowest, highest = RANGES[name]
-        least_most = pc.min_max(values)
-        if least_most["min"].as_py() < lowest or (
-            highest is not None and least_most["max"].as_py() > highest
-        ):
-            numbers = _floats(values)
-            bad = numbers < lowest
-            expected = f"expected at least {lowest}"
-            if highest is not None:
-                bad |= numbers > highest
-                expected = f"expected {lowest} to {highest}"
-            yield np.flatnonzero(bad), expected
-
-
-def _text_faults(texts: pa.StringArray, name: str) -> Iterator[tuple[Positions, str]]:
-    yield card_numbers_in(texts), CARD_NUMBER
-    field = CONTEXT_BY_NAME.get(name) or OUTCOME_BY_NAME.get(name)
-    if field is not None and field.values is not None:
-        allowed = field.values
-        yield _failing(texts, lambda text: text in allowed), f"expected {', '.join(allowed)}"
-    if name in _PATTERNS:
-        pattern, expected = _PATTERNS[name]
-        yield _failing(texts, lambda text: pattern.fullmatch(text) is not None), expected
-
-
-def _failing(texts: pa.StringArray, passes: Callable[[str], bool]) -> Positions:
-    """Indices of vocabulary entries that do not pass."""
-    return np.array([i for i, text in enumerate(texts.to_pylist()) if not passes(text)], np.intp)
-
-
-def _integer_card_numbers(values: pa.Array) -> Positions:
-    if len(values) == values.null_count or pc.max(values).as_py() < _SHORTEST_CARD_NUMBER:
-        return np.empty(0, np.intp)
-    numbers = values.fill_null(0).to_numpy(zero_copy_only=False)
-    candidates = np.flatnonzero(numbers >= _SHORTEST_CARD_NUMBER)
-    found = [index for index in candidates if contains_card_number(str(numbers[index]))]
-    return np.array(found, np.intp)
 
 
 def _without_null_lists(records: pa.RecordBatch) -> pa.RecordBatch:
@@ -322,10 +236,6 @@ def _without_null_lists(records: pa.RecordBatch) -> pa.RecordBatch:
         filled = lists_of(counts, elements, np.zeros(len(records), np.bool_))
         records = records.set_column(index, field, filled)
     return records
-
-
-def _floats(values: pa.Array) -> FloatArray:
-    return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
 
 def _bools(values: Any) -> BoolArray:
