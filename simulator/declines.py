@@ -99,23 +99,23 @@ STATE_SHARE: dict[Initiator, tuple[float, ...]] = {
 """Share of first attempts that meet each of STATES; that of ISSUER_DOWN is the issuer's own."""
 
 FUNDS_FACTOR = {Funding.CREDIT: 0.6, Funding.DEBIT: 1.3, Funding.PREPAID: 1.8}
-FUNDS_RETURN_S = {Funding.CREDIT: 5 * DAY, Funding.DEBIT: 3 * DAY, Funding.PREPAID: 7 * DAY}
+FUNDS_RETURN_S = {Funding.CREDIT: 12 * DAY, Funding.DEBIT: 8 * DAY, Funding.PREPAID: 16 * DAY}
 """Mean time until missing funds are there."""
 FUNDS_RETURN_BY_ADVICE_S = {
-    "24": 4 * HOUR,
-    "25": 1.5 * DAY,
-    "26": 2.5 * DAY,
-    "27": 5 * DAY,
-    "28": 8 * DAY,
+    "24": 8 * HOUR,
+    "25": 3 * DAY,
+    "26": 6 * DAY,
+    "27": 9 * DAY,
+    "28": 14 * DAY,
 }
 LIMIT_RETURN_S = 14 * HOUR
 ISSUER_RETURN_S = 4 * MINUTE
 ROUTE_RETURN_S = 3 * MINUTE
 
-REFUSED_SAME_ROUTE = -2.6
-REFUSED_OTHER_ROUTE = -1.5
-SUSPECTED_ANY_ROUTE = -3.0
-REFUSAL_FADES_S = 4 * DAY
+REFUSED_SAME_ROUTE = -4.0
+REFUSED_OTHER_ROUTE = -2.9
+SUSPECTED_ANY_ROUTE = -4.5
+REFUSAL_FADES_S = 12 * DAY
 """A refusal is held against the next attempt (log odds), the less the longer ago."""
 
 UPDATER_SHARE = 0.45

@@ -50,12 +50,13 @@ def simulate(
     waiting: list[LoggedBatch] = []
     for first in range(0, traffic.payments, chunk_payments):
         last = min(first + chunk_payments, traffic.payments)
-        start = arrivals(world, offers, traffic, first, first + 1).decided_at[0]
-        done, waiting = _before(waiting, start)
-        yield from done
-        waiting += _payments(world, offers, traffic, policy, rules, first, last)
-    done, _ = _before(waiting, None)
-    yield from done
+        end = None
+        if last < traffic.payments:
+            end = arrivals(world, offers, traffic, last, last + 1).decided_at[0]
+        made = _payments(world, offers, traffic, policy, rules, first, last)
+        due, waiting = _due([made, *waiting], end)
+        if due:
+            yield _in_order(concat(due))
 
 
 def _payments(
@@ -66,8 +67,8 @@ def _payments(
     rules: Rules,
     first: int,
     last: int,
-) -> list[LoggedBatch]:
-    """All attempts of some payments, one wave after the other."""
+) -> LoggedBatch:
+    """All decisions on some payments, made one wave of attempts after the other, by time."""
     waves = []
     batch = arrivals(world, offers, traffic, first, last)
     attempt = 1
@@ -76,24 +77,30 @@ def _payments(
         nothing = nothing_to_decide(logged)
         if nothing.any():
             logged = logged.take(np.flatnonzero(~nothing))
-        if not logged.n:
-            break
         ending = endings(world, logged, traffic.seed)
         logged = with_outcome(world, logged, ending, traffic.seed)
         waves.append(logged)
         batch = following(offers, logged, ending, attempt, traffic.seed)
         attempt += 1
-    return waves
+    return _in_order(concat(waves))
 
 
-def _before(
-    waiting: list[LoggedBatch], time: np.datetime64 | None
+def _due(
+    batches: list[LoggedBatch], end: np.datetime64 | None
 ) -> tuple[list[LoggedBatch], list[LoggedBatch]]:
-    """The rows before a time, in order, and the rest."""
-    if not waiting:
-        return [], []
-    whole = concat(waiting)
-    order = np.lexsort((hash_strings(whole.decision_id), whole.decided_at))
-    cut = len(order) if time is None else np.searchsorted(whole.decided_at[order], time)
-    done, rest = whole.take(order[:cut]), whole.take(order[cut:])
-    return ([done] if done.n else []), ([rest] if rest.n else [])
+    """Of batches that are in order of time: the rows before ``end`` (None: all), and the rest."""
+    due, later = [], []
+    for batch in batches:
+        cut = batch.n if end is None else int(np.searchsorted(batch.decided_at, end))
+        if cut:
+            due.append(batch.take(slice(0, cut)))
+        if cut < batch.n:
+            # Copied where it is cut: a slice would keep the rows that are due in memory.
+            later.append(batch.take(np.arange(cut, batch.n)) if cut else batch)
+    return due, later
+
+
+def _in_order(batch: LoggedBatch) -> LoggedBatch:
+    """By time; rows of the same second in an order that only their ids fix."""
+    order = np.lexsort((hash_strings(batch.decision_id), batch.decided_at))
+    return batch.take(order)

@@ -13,8 +13,9 @@ from itertools import product
 from math import prod
 
 import numpy as np
+import pyarrow as pa
 
-from authopt.batch import FloatArray, IntArray
+from authopt.batch import Categorical, FloatArray, IntArray, LoggedBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +91,40 @@ TINY = TinyWorld(
     approval=((_F(9, 10), _F(3, 5), _F(1, 4)), (_F(1, 2), _F(7, 8))),
 )
 """Two contexts, the second with an action less."""
+
+
+def tiny_log(rows: tuple[Row, ...], world: TinyWorld = TINY) -> LoggedBatch:
+    """Rows as an attempt log: one payment each, the context in ``x_context``, routes a0, a1, ..."""
+    n = len(rows)
+    ids = pa.array([f"t{place}" for place in range(n)])
+    probability, offsets = action_values(rows, world.logging)
+    counts = np.diff(offsets)
+    chosen = np.array([row.action for row in rows], np.int64)
+    names = tuple(f"c{place}" for place in range(len(world.contexts)))
+    approved = np.array([row.approved for row in rows], np.float64)
+    return LoggedBatch(
+        decision_id=ids,
+        payment_id=ids,
+        attempt=np.ones(n, np.int32),
+        decided_at=np.full(n, np.datetime64("2026-01-05", "us")),
+        context={"x_context": Categorical(np.array([r.context for r in rows], np.int32), names)},
+        routes=tuple(f"a{place}" for place in range(max(map(len, world.logging)))),
+        action_route=(np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)).astype(np.int32),
+        action_delay_s=np.zeros(offsets[-1], np.int64),
+        offsets=offsets,
+        chosen=chosen,
+        propensity=probability[offsets[:-1] + chosen],
+        probability=probability,
+        reward=approved,
+        outcome={"approved": approved},
+    )
+
+
+def everything(world: TinyWorld = TINY) -> tuple[LoggedBatch, FloatArray]:
+    """Every decision that can happen, and float64[n] its probability.
+
+    Where an estimator is a mean of terms of single decisions, its exact expectation is the mean of
+    those terms under these weights.
+    """
+    rows = tuple(world.rows())
+    return tiny_log(rows, world), np.array([float(row.probability) for row in rows])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from authopt.batch import DecisionBatch, FloatArray
+from authopt.batch import DecisionBatch, FloatArray, LoggedBatch
 from authopt.hashing import hash_strings
 from authopt.policies.priority import first_of_each
 from authopt.policies.protocol import Policy
@@ -14,6 +15,9 @@ from authopt.rules import DEFAULT_RULES, Rules
 from simulator.arrivals import Traffic
 from simulator.simulate import simulate
 from simulator.world import World
+
+GROUPS = 4_096
+"""Groups of payments that standard errors rest on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,17 @@ def value_on(world: World, batch: DecisionBatch, policy: Policy) -> FloatArray:
 
     The mean of it over the decisions of a log is what off-policy evaluation of that log estimates:
     the value over the decision points that the *logging* policy met. No sampling is involved.
+    A policy that decides otherwise meets other retries, so its :func:`true_value` per decision is
+    another number; the two agree on first attempts, and for the logging policy itself.
+
+    Parameters
+    ----------
+    world
+        whose chances are meant.
+    batch
+        n decisions of that world, with the actions that were eligible.
+    policy
+        whose value is asked.
     """
     chance = policy.probabilities(batch) * world.approval_probability(batch)
     return batch.sum_by_decision(chance)
@@ -75,32 +90,58 @@ def true_value(
 ) -> TrueValue:
     """Run a policy in the world and take expectations where they are known.
 
-    At every decision point met, the exact chance of approval takes the place of the outcome that
-    was drawn (Rao-Blackwell), so only what was met is left to chance.
+    Parameters
+    ----------
+    world
+        who takes part.
+    policy
+        whose value is asked.
+    traffic
+        the payments, and the seed of all that is drawn.
+    rules
+        what the policy may do.
     """
-    payments, values, attempts = [], [], 0
-    for batch in simulate(world, traffic, policy, rules=rules):
-        payments.append(hash_strings(batch.payment_id))
-        values.append(value_on(world, batch.decisions(), policy))
-        attempts += int((~batch.is_stop[batch.chosen_action]).sum())
-    _, payment = np.unique(np.concatenate(payments), return_inverse=True)
-    value = np.concatenate(values)
-    by_payment = np.bincount(payment, value).astype(np.float64)
-    decisions = np.bincount(payment).astype(np.float64)
-    n = len(by_payment)
-    ratio = float(by_payment.sum() / decisions.sum())
-    residual = (by_payment - ratio * decisions) / decisions.mean()
+    return value_of_own_log(world, policy, simulate(world, traffic, policy, rules=rules))
+
+
+def value_of_own_log(world: World, policy: Policy, log: Iterable[LoggedBatch]) -> TrueValue:
+    """The true value of a policy from the log that it made itself.
+
+    At every decision point met, the exact chance of approval takes the place of the outcome that
+    was drawn (Rao-Blackwell), so only what was met is left to chance. The sum of these chances over
+    a payment's decisions has the chance that it is paid in the end as its expectation.
+
+    Payments are added up by a hash in ``GROUPS`` groups, and the standard errors are those of the
+    groups (they are independent), so that memory does not grow with the log.
+    """
+    sums = np.zeros((GROUPS, 4))
+    for batch in log:
+        group = (hash_strings(batch.payment_id) % np.uint64(GROUPS)).astype(np.int64)
+        made = ~batch.is_stop[batch.chosen_action]
+        columns = (value_on(world, batch.decisions(), policy), None, batch.attempt == 1, made)
+        for place, column in enumerate(columns):
+            sums[:, place] += np.bincount(group, column, GROUPS)
+    value, decisions, payments, attempts = sums.T
+    per_decision, per_decision_se = _ratio(value, decisions)
+    per_payment, per_payment_se = _ratio(value, payments)
     return TrueValue(
         policy=policy.name,
-        payments=n,
-        decisions=len(value),
-        per_decision=ratio,
-        per_decision_se=_standard_error(residual),
-        per_payment=float(by_payment.mean()),
-        per_payment_se=_standard_error(by_payment),
-        attempts_per_payment=attempts / n,
+        payments=int(payments.sum()),
+        decisions=int(decisions.sum()),
+        per_decision=per_decision,
+        per_decision_se=per_decision_se,
+        per_payment=per_payment,
+        per_payment_se=per_payment_se,
+        attempts_per_payment=float(attempts.sum() / payments.sum()),
     )
 
 
-def _standard_error(values: FloatArray) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("inf")
+def _ratio(above: FloatArray, below: FloatArray) -> tuple[float, float]:
+    """Sum over sum of independent groups, and its standard error by the delta method."""
+    used = np.flatnonzero(below)
+    ratio = float(above.sum() / below.sum())
+    if len(used) < 2:
+        return ratio, float("inf")
+    residual = above[used] - ratio * below[used]
+    spread = np.sqrt((residual**2).sum() * len(used) / (len(used) - 1))
+    return ratio, float(spread / below.sum())
