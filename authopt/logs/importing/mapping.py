@@ -1,20 +1,23 @@
-"""How a foreign file becomes an attempt log: the mapping, a TOML file that is checked key by key."""
+"""The mapping: which source column is what, written in TOML and checked before a row is read."""
 
 from __future__ import annotations
 
-import io
-import re
+import difflib
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from authopt.card_numbers import contains_card_number
+from authopt.actions import STOP_ROUTE
 from authopt.errors import UserError
-from authopt.logs.rejects import shown
 from authopt.payments import CONTEXT_BY_NAME, CUSTOM_PREFIX, OUTCOME_BY_NAME, Kind
+
+SPECIAL = ("time", "route", "amount", "payment_id", "decision_id")
+"""Targets that are no column of the log by themselves: when, by which route, how much (in whole
+units of the currency), and the source's own ids."""
 
 DERIVED = (
     "previous_route",
@@ -23,97 +26,85 @@ DERIVED = (
     "seconds_since_first_attempt",
     "seconds_since_last_attempt",
 )
-"""Context columns that the import works out from the attempts of a payment."""
+"""Columns that the import works out from the payment's earlier attempts."""
 
-ANY_VALUE = "*"
-"""Key of a value map that stands for every value not named."""
-
-_OWN = {
-    "decision_id": Kind.REFERENCE,
-    "payment_id": Kind.REFERENCE,
-    "route": Kind.CATEGORY,
-    "amount": Kind.NUMBER,
-}
+Scalar = str | int | float | bool
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the mapping; a key that it does not know is a mistake."""
-
-
-class SourceTable(_Table, frozen=True):
-    """How the file is read."""
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the file is written."""
 
     delimiter: str = ","
     encoding: str = "utf-8"
     decimal: Literal[".", ","] = "."
     sheet: str | None = None
-    missing: tuple[str, ...] = ()
-    id_prefix: str = ""
 
 
-class TimeTable(_Table, frozen=True):
-    """When each attempt was decided."""
+class Time(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How times are written; without a zone, the format needs %z."""
 
-    column: str
-    format: str = "iso"
-    zone: str = "UTC"
+    format: str = "%Y-%m-%dT%H:%M:%S%z"
+    zone: str | None = None
     ambiguous: Literal["reject", "earlier", "later"] = "reject"
-    local: bool = False
 
 
-class PaymentsTable(_Table, frozen=True):
-    """Which attempts belong to one payment, where no column ``payment_id`` says so."""
+class Payments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which attempts belong to one payment, where the source has no payment id."""
 
-    same: tuple[str, ...]
-    within_s: float
+    same: tuple[str, ...] = ()
+    within_s: int = 60
+    end_at_approval: bool = True
 
 
-class RoutesTable(_Table, frozen=True):
-    """The routes that were open to every attempt."""
+class Routes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The routes that every attempt could have taken."""
 
     eligible: tuple[str, ...]
 
 
-class Fee(_Table, frozen=True):
-    """What one attempt by a route costs, in minor units of the payment's currency."""
+class Derived(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"source": "from"}):
+    """A column whose value goes by that of a source column."""
+
+    source: str
+    values: dict[str, str]
+
+
+class Fee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an attempt on a route costs, in minor units."""
 
     approved: int
     declined: int
 
 
-Plain = str | bool | int | float
+class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A checked mapping; data/mappings/README.md explains every key."""
 
-
-class Mapping(_Table, frozen=True):
-    """A whole mapping; ``data/mappings/README.md`` explains the keys."""
-
-    time: TimeTable
     columns: dict[str, str]
-    routes: RoutesTable
-    source: SourceTable = SourceTable()
-    constants: dict[str, Plain] = {}
-    values: dict[str, dict[str, Plain]] = {}
-    kinds: dict[str, Literal["category", "number", "integer", "flag"]] = {}
-    payments: PaymentsTable | None = None
+    routes: Routes
+    source: Source = Source()
+    time: Time = Time()
+    payments: Payments = Payments()
+    constants: dict[str, Scalar] = {}
+    values: dict[str, dict[str, Scalar]] = {}
+    derived: dict[str, Derived] = {}
+    kinds: dict[str, Literal["category", "number", "flag"]] = {}
     fees: dict[str, Fee] = {}
 
-    def kind(self, target: str) -> Kind:
-        """How the values of a target are read."""
-        if target in _OWN:
-            return _OWN[target]
-        known = CONTEXT_BY_NAME.get(target) or OUTCOME_BY_NAME.get(target)
-        return known.kind if known else Kind(self.kinds.get(target, "category"))
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Everything that comes from a column or a constant."""
-        return (*self.columns, *self.constants)
-
-    @property
     def source_columns(self) -> tuple[str, ...]:
-        """The columns of the file that are read."""
-        same = self.payments.same if self.payments else ()
-        return tuple(dict.fromkeys((self.time.column, *self.columns.values(), *same)))
+        """All source columns that are read."""
+        derived = (each.source for each in self.derived.values())
+        return tuple(dict.fromkeys([*self.columns.values(), *derived, *self.payments.same]))
+
+    def targets(self) -> tuple[str, ...]:
+        """All targets that get a value."""
+        return tuple(dict.fromkeys([*self.columns, *self.derived, *self.constants]))
+
+    def kind(self, target: str) -> Kind:
+        """How a target is held."""
+        known = CONTEXT_BY_NAME.get(target) or OUTCOME_BY_NAME.get(target)
+        if known is not None:
+            return known.kind
+        return Kind(self.kinds.get(target, "category"))
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -122,154 +113,104 @@ def load_mapping(path: Path) -> Mapping:
     Raises
     ------
     UserError
-        At the first mistake: the message names file, key, value and what was expected.
+        Naming the file, the key, the value and what was expected.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as TOML in UTF-8 ({error})") from error
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a TOML file ({error})") from error
     try:
-        mapping = msgspec.convert(raw, Mapping)
+        mapping = msgspec.convert(content, Mapping)
     except msgspec.ValidationError as error:
-        raise UserError(f"{path}: {_explained(str(error), raw)}") from error
-    for key, value, expected in _mistakes(mapping):
-        got = "" if value is None else f" is {shown(value)!r}"
-        raise UserError(f"{path}: key {key}{got}; {expected}")
+        raise UserError(f"{path}: {error}. See data/mappings/README.md for every key") from error
+
+    def wrong(key: str, what: str) -> UserError:
+        return UserError(f"{path}: key {key}: {what}")
+
+    _check_targets(mapping, wrong)
+    _check_source(mapping, wrong)
+    _check_routes(mapping, wrong)
     return mapping
 
 
-def _explained(message: str, raw: Any) -> str:
-    """A message of msgspec with the key as TOML writes it and the value that stands there."""
-    text, _, where = message.partition(" - at `")
-    keys = [key for key in re.split(r"[.\[\]]+", where.rstrip("`").removeprefix("$")) if key]
-    value = raw
-    for key in keys:
-        if isinstance(value, dict) and key in value:
-            value = value[key]
-        elif isinstance(value, list) and key.isdigit() and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            value = None
-    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", text)
-    if unknown and isinstance(value, dict):
-        full = ".".join([*keys, unknown[1]])
-        got = shown(value.get(unknown[1]))
-        return f"unknown key {full} (value {got!r}); see data/mappings/README.md for the keys"
-    got = f" is {shown(value)!r}" if keys and not isinstance(value, dict) else ""
-    key = f"key {'.'.join(keys)}{got}; " if keys else ""
-    return f"{key}{text[:1].lower()}{text[1:]}"
+Wrong = Callable[[str, str], UserError]
 
 
-_Mistakes = list[tuple[str, Any, str]]
-
-
-def _mistakes(mapping: Mapping) -> _Mistakes:
-    return (
-        _source_mistakes(mapping.source)
-        + _time_mistakes(mapping.time)
-        + _target_mistakes(mapping)
-        + _route_mistakes(mapping)
-        + _payment_mistakes(mapping)
-    )
-
-
-def _source_mistakes(source: SourceTable) -> _Mistakes:
-    found: _Mistakes = []
-    if len(source.delimiter) != 1 or source.delimiter in '"\r\n\0':
-        found.append(("source.delimiter", source.delimiter, "expected one character"))
-    try:
-        io.TextIOWrapper(io.BytesIO(), encoding=source.encoding).close()
-    except (LookupError, ValueError):
-        expected = "expected a text encoding that Python knows, such as utf-8 or cp1252"
-        found.append(("source.encoding", source.encoding, expected))
-    if contains_card_number(source.id_prefix) or "\0" in source.id_prefix:
-        found.append(("source.id_prefix", source.id_prefix, "expected a short text"))
-    return found
-
-
-def _time_mistakes(time: TimeTable) -> _Mistakes:
-    found: _Mistakes = []
-    try:
-        ZoneInfo(time.zone)
-    except (OSError, ValueError, KeyError):
-        expected = "expected an IANA time zone such as Europe/Berlin"
-        found.append(("time.zone", time.zone, expected))
-    if time.format not in ("iso", "unix_s", "unix_ms") and "%" not in time.format:
-        expected = "expected iso, unix_s, unix_ms or a format such as %Y-%m-%d %H:%M:%S"
-        found.append(("time.format", time.format, expected))
-    return found
-
-
-def _target_mistakes(mapping: Mapping) -> _Mistakes:
-    found: _Mistakes = []
-    known = {*_OWN, *CONTEXT_BY_NAME, *OUTCOME_BY_NAME} - set(DERIVED)
-    for table, names in (("columns", mapping.columns), ("constants", mapping.constants)):
-        for name, value in names.items():
+def _check_targets(mapping: Mapping, wrong: Wrong) -> None:
+    allowed = [
+        name for name in (*SPECIAL, *CONTEXT_BY_NAME, *OUTCOME_BY_NAME) if name not in DERIVED
+    ]
+    for table in ("columns", "constants", "derived", "values", "kinds"):
+        for name in getattr(mapping, table):
             if name in DERIVED:
-                expected = "the import works this column out itself; take the key away"
-                found.append((f"{table}.{name}", value, expected))
-            elif name not in known and not re.fullmatch(rf"{CUSTOM_PREFIX}\w+", name):
-                expected = (
-                    f"no column of an attempt log. Expected one of {', '.join(sorted(known))}, "
-                    f"or a column of your own, {CUSTOM_PREFIX}..."
+                raise wrong(f"{table}.{name}", "is worked out from the earlier attempts; leave out")
+            if name not in allowed and not name.startswith(CUSTOM_PREFIX):
+                near = difflib.get_close_matches(name, allowed, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else "."
+                raise wrong(
+                    f"{table}.{name}",
+                    f"is no column of the attempt log{hint} Your own columns start with "
+                    f"{CUSTOM_PREFIX}",
                 )
-                found.append((f"{table}.{name}", value, expected))
-    for name in mapping.constants:
-        if name in mapping.columns:
-            found.append((f"constants.{name}", None, "is also in [columns]; keep one of the two"))
-        if name in ("decision_id", "payment_id"):
-            found.append((f"constants.{name}", None, "differs from row to row; use [columns]"))
+    for needed in ("time", "route", "approved"):
+        if needed not in mapping.columns:
+            raise wrong(f"columns.{needed}", "is missing; every attempt needs it")
+    for name in ("payment_id", "decision_id"):
+        if name in mapping.constants or name in mapping.derived:
+            raise wrong(name, "differs from row to row: name its source column in columns")
+    given = [*mapping.columns, *mapping.derived, *mapping.constants]
+    twice = sorted({name for name in given if given.count(name) > 1})
+    if twice:
+        raise wrong(twice[0], "gets a value in more than one table; keep one of them")
+    if "amount" in given and "amount_minor" in given:
+        raise wrong("columns.amount", "and amount_minor both say the amount; keep one of them")
     for name in mapping.values:
         if name not in mapping.columns:
-            found.append((f"values.{name}", None, "maps a column that [columns] does not name"))
+            raise wrong(f"values.{name}", f"has no source column; add columns.{name}")
     for name in mapping.kinds:
-        if name not in mapping.targets or not name.startswith(CUSTOM_PREFIX):
-            expected = f"only columns {CUSTOM_PREFIX}... from [columns] or [constants] have a kind"
-            found.append((f"kinds.{name}", mapping.kinds[name], expected))
-    if "amount" in mapping.targets and "amount_minor" in mapping.targets:
-        found.append(("columns.amount", None, "amount_minor is given too; keep one of the two"))
-    if "amount" in mapping.targets and "currency" not in mapping.targets:
-        expected = "an amount in major units needs a currency, in [columns] or [constants]"
-        found.append(("columns.amount", mapping.columns.get("amount"), expected))
-    if mapping.time.local and {"local_hour", "local_day"} & set(mapping.targets):
-        found.append(("time.local", True, "local_hour and local_day are given as columns too"))
-    return found
+        if not name.startswith(CUSTOM_PREFIX):
+            raise wrong(f"kinds.{name}", f"only own columns ({CUSTOM_PREFIX}...) have a kind here")
 
 
-def _route_mistakes(mapping: Mapping) -> _Mistakes:
-    found: _Mistakes = []
+def _check_source(mapping: Mapping, wrong: Wrong) -> None:
+    source, time = mapping.source, mapping.time
+    if len(source.delimiter) != 1 or source.delimiter in '\r\n"':
+        raise wrong("source.delimiter", f"is {source.delimiter!r}; expected one character")
+    try:
+        "".encode(source.encoding)
+    except LookupError:
+        raise wrong("source.encoding", f"{source.encoding!r} is not known") from None
+    if time.zone is None:
+        if "%z" not in time.format:
+            raise wrong("time.zone", "is missing: name the zone of the source's clock, such as UTC")
+    else:
+        if "%z" in time.format:
+            raise wrong("time.zone", "and %z in time.format both say the zone; keep one of them")
+        try:
+            ZoneInfo(time.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            message = f"{time.zone!r} is no IANA time zone, such as Europe/Berlin or UTC"
+            raise wrong("time.zone", message) from None
+    if "payment_id" not in mapping.columns and not mapping.payments.same:
+        raise wrong(
+            "payments.same",
+            "is missing: name the source columns whose values the attempts of a payment share, "
+            "or columns.payment_id where the source has one",
+        )
+    if mapping.payments.within_s < 1:
+        raise wrong("payments.within_s", f"is {mapping.payments.within_s}; expected 1 or more")
+
+
+def _check_routes(mapping: Mapping, wrong: Wrong) -> None:
     eligible = mapping.routes.eligible
-    if "route" not in mapping.targets:
-        found.append(("columns.route", None, "is missing: which route each attempt took"))
-    if not eligible or len(set(eligible)) < len(eligible) or "" in eligible:
-        expected = "expected the names of all routes, each once"
-        found.append(("routes.eligible", list(eligible), expected))
-    for name, fee in mapping.fees.items():
+    if not eligible or not all(eligible) or len(set(eligible)) < len(eligible):
+        raise wrong("routes.eligible", "expected one or more different names")
+    if STOP_ROUTE in eligible:
+        raise wrong("routes.eligible", f"{STOP_ROUTE!r} is reserved for giving up")
+    for name in mapping.fees:
         if name not in eligible:
-            found.append((f"fees.{name}", None, "is not among routes.eligible"))
-        if max(abs(fee.approved), abs(fee.declined)) >= 2**53:
-            found.append((f"fees.{name}", fee, "expected amounts below 2**53"))
-    if mapping.fees and (absent := [name for name in eligible if name not in mapping.fees]):
-        found.append(("fees", None, f"route(s) {', '.join(absent)} have none; give each one"))
-    if mapping.fees and "fee_minor" in mapping.targets:
-        found.append(("fees", None, "columns.fee_minor is given too; keep one of the two"))
-    if mapping.fees and "approved" not in mapping.targets:
-        found.append(("fees", None, "go by columns.approved, which is missing"))
-    return found
-
-
-def _payment_mistakes(mapping: Mapping) -> _Mistakes:
-    rule = mapping.payments
-    if rule is None and "payment_id" not in mapping.columns:
-        expected = "is missing: name columns.payment_id, or same and within_s of the rule"
-        return [("payments", None, expected)]
-    if rule is None:
-        return []
-    found: _Mistakes = []
-    if "payment_id" in mapping.columns:
-        found.append(("payments", None, "columns.payment_id is given too; keep one of the two"))
-    if not rule.same:
-        found.append(("payments.same", [], "expected source columns that a payment's attempts share"))
-    if not 0 <= rule.within_s <= 10 * 366 * 86_400:
-        found.append(("payments.within_s", rule.within_s, "expected seconds, 0 to ten years"))
-    return found
+            raise wrong(f"fees.{name}", f"is no eligible route ({', '.join(eligible)})")
+    if mapping.fees and "fee_minor" in mapping.targets():
+        raise wrong("fees", "and a column fee_minor both say the fee; keep one of them")

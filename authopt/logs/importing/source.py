@@ -1,181 +1,180 @@
-"""The rows of a foreign file, as text, in chunks and with their row numbers."""
+"""The cells of a foreign file, as text, in chunks with exact row numbers."""
 
 from __future__ import annotations
 
 import csv
 import gzip
-import io
-import zlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+import numpy as np
+
+from authopt.batch import IntArray
 from authopt.errors import UserError
 from authopt.logs.importing.mapping import Mapping
-from authopt.logs.importing.sheet import sheet_rows
-from authopt.logs.rejects import shown
+from authopt.logs.rejects import Rejection, Rejects, shown
 
 CHUNK_ROWS = 50_000
 
-_ERRORS = (OSError, EOFError, zlib.error, UnicodeError)
+WRONG_WIDTH = "has another number of cells than the header"
 
 
-@dataclass(slots=True)
-class RawChunk:
-    """Some rows of the file.
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Some rows of the source.
 
     Attributes
     ----------
     rows
-        number of each row over the whole file, from 1; a header and empty lines are not counted.
-    cells
-        the cells of every column that is read, by its name.
-    unsound
-        rows that cannot be cut into cells: row number, the cell at fault, and why.
+        int64[n], their numbers in the file, from 1; the header and blank lines are not counted.
+    columns
+        the columns that the mapping reads, n texts each; "" where a cell is empty.
     """
 
-    rows: list[int] = field(default_factory=list)
-    cells: dict[str, list[str]] = field(default_factory=dict)
-    unsound: list[tuple[int, str, str]] = field(default_factory=list)
-
-    @property
-    def read(self) -> int:
-        """Rows of the file that this chunk answers for."""
-        return len(self.rows) + len(self.unsound)
+    rows: IntArray
+    columns: dict[str, list[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that cannot be cut into cells."""
+@dataclass(slots=True)
+class Count:
+    """Rows read so far."""
 
-    text: str
-    reason: str
+    rows: int = 0
 
 
-def raw_chunks(path: Path, mapping: Mapping, size: int = CHUNK_ROWS) -> Iterator[RawChunk]:
-    """The rows of a CSV or XLSX file, ``size`` at a time.
+def read_cells(path: Path, mapping: Mapping, rejects: Rejects, count: Count) -> Iterator[Cells]:
+    """The source, chunk by chunk; a row of the wrong width becomes a rejection.
 
     Raises
     ------
     UserError
-        If the file is of no known kind, cannot be read, is empty, or lacks a column.
+        If the file cannot be read, or lacks a column that the mapping names.
     """
-    name = path.name.lower()
-    if name.endswith((".csv", ".csv.gz")):
-        rows = _csv_rows(path, mapping)
-    elif name.endswith(".xlsx"):
-        rows = sheet_rows(path, mapping)
-    else:
-        raise UserError(f"{path}: expected a file with the suffix .csv, .csv.gz or .xlsx")
-    with closing(rows):
-        yield from _chunks(path, rows, mapping.source_columns, size)
+    opened = _workbook_rows if path.suffix.lower() == ".xlsx" else _csv_rows
+    with opened(path, mapping) as rows:
+        try:
+            header = next(rows, None)
+            if header is None:
+                raise UserError(f"{path}: the file is empty; expected a header line and rows")
+            places = _places(path, [name.strip() for name in header], mapping)
+            while block := list(islice(rows, CHUNK_ROWS)):
+                yield _cells(path, block, len(header), places, rejects, count)
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{path}: not far after row {count.rows} it is not {mapping.source.encoding} "
+                f"({error.reason}); say the file's encoding in source.encoding"
+            ) from error
+        except csv.Error as error:
+            raise UserError(
+                f"{path}: broken CSV after row {count.rows} ({error}); is a quote left open, or "
+                "source.delimiter another one?"
+            ) from error
+        except (EOFError, gzip.BadGzipFile, OSError) as error:
+            raise UserError(f"{path}: cannot be read on ({error})") from error
+    if not count.rows:
+        raise UserError(f"{path}: the file has a header and no rows")
 
 
-def _chunks(
-    path: Path, rows: Iterator[Sequence[str] | BadRow], wanted: Sequence[str], size: int
-) -> Iterator[RawChunk]:
-    header = next(rows, None)
-    if header is None:
-        raise UserError(f"{path}: the file is empty; expected a first row with names of columns")
-    if isinstance(header, BadRow):
-        raise UserError(f"{path}: the header cannot be read: {header.reason}")
-    names = [cell.strip() for cell in header]
-    places = _places(path, names, wanted)
-    width, kept, chunk = len(names), [], RawChunk()
-    number = 0
-    for number, row in enumerate(rows, 1):
-        if isinstance(row, BadRow):
-            chunk.unsound.append((number, row.text, row.reason))
-        elif len(row) != width:
-            reason = f"has {len(row)} fields; expected {width}"
-            # The row is not shown: nobody knows which of its cells is sensitive.
-            chunk.unsound.append((number, "", reason))
-        else:
-            chunk.rows.append(number)
+def _cells(
+    path: Path,
+    block: list[list[str]],
+    width: int,
+    places: dict[str, int],
+    rejects: Rejects,
+    count: Count,
+) -> Cells:
+    kept, numbers = [], []
+    for row in block:
+        if not row:
+            # A blank line is no row.
+            continue
+        count.rows += 1
+        if len(row) == width:
             kept.append(row)
-        if chunk.read >= size:
-            yield _filled(chunk, kept, places)
-            kept, chunk = [], RawChunk()
-    if chunk.read:
-        yield _filled(chunk, kept, places)
+            numbers.append(count.rows)
+        else:
+            value = shown(f"{len(row)} instead of {width}")
+            rejects.add(Rejection(str(path), count.rows, "", value, WRONG_WIDTH))
+    columns = {name: [row[place].strip() for row in kept] for name, place in places.items()}
+    return Cells(np.array(numbers, np.int64), columns)
 
 
-def _filled(
-    chunk: RawChunk, kept: Iterable[Sequence[str]], places: dict[str, int]
-) -> RawChunk:
-    kept = list(kept)
-    chunk.cells = {name: [row[place] for row in kept] for name, place in places.items()}
-    return chunk
-
-
-def _places(path: Path, names: Sequence[str], wanted: Sequence[str]) -> dict[str, int]:
-    found = ", ".join(shown(name) for name in names[:50])
-    missing = [name for name in wanted if name not in names]
+def _places(path: Path, header: list[str], mapping: Mapping) -> dict[str, int]:
+    wanted = mapping.source_columns()
+    missing = [name for name in wanted if name not in header]
     if missing:
         raise UserError(
-            f"{path}: column(s) {', '.join(map(repr, missing))} of the mapping are not in the "
-            f"file. Its columns are: {found}. Mend the names, or source.delimiter and "
-            "source.encoding in the mapping"
+            f"{path}: column(s) {', '.join(missing)} missing, which the mapping names. "
+            f"Columns that the file has: {shown(', '.join(header))}"
         )
-    twice = [name for name in wanted if names.count(name) > 1]
+    twice = [name for name in wanted if header.count(name) > 1]
     if twice:
-        raise UserError(f"{path}: column(s) {', '.join(map(repr, twice))} stand there twice")
-    return {name: names.index(name) for name in wanted}
+        raise UserError(f"{path}: column {twice[0]!r} stands in the header more than once")
+    return {name: header.index(name) for name in wanted}
 
 
 @contextmanager
-def _text(path: Path, encoding: str) -> Iterator[IO[str]]:
-    # A byte that does not decode must cost its row alone, not the file.
+def _csv_rows(path: Path, mapping: Mapping) -> Iterator[Iterator[list[str]]]:
+    encoding = mapping.source.encoding
     if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
         encoding = "utf-8-sig"
-    with path.open("rb") as raw:
-        unpacked = gzip.open(raw) if path.name.lower().endswith(".gz") else raw
-        with io.TextIOWrapper(
-            unpacked,  # type: ignore[arg-type]
-            encoding,
-            errors="surrogateescape",
-            newline="",
-        ) as text:
-            yield text
-
-
-def _csv_rows(path: Path, mapping: Mapping) -> Generator[Sequence[str] | BadRow, None, None]:
-    number = 0
     try:
-        with _text(path, mapping.source.encoding) as text:
-            reader = csv.reader(text, delimiter=mapping.source.delimiter, strict=True)
-            width = None
-            while True:
-                before = reader.line_num
-                try:
-                    row = next(reader, None)
-                except csv.Error as error:
-                    if reader.line_num - before != 1 or "end of data" in str(error):
-                        raise _torn(path, number) from error
-                    number += 1
-                    yield BadRow("", "the quotes of the row cannot be made out")
-                    continue
-                if row is None:
-                    return
-                if not row:
-                    continue
-                width = len(row) if width is None else width
-                if len(row) != width and reader.line_num - before > 1:
-                    raise _torn(path, number)
-                yield row
-                number += 1
-    except _ERRORS as error:
-        raise UserError(
-            f"{path}: row {number}: cannot be read as CSV in {mapping.source.encoding} "
-            f"({shown(str(error))}). Mend the file, or source.encoding in the mapping"
-        ) from error
+        with _text_file(path, encoding) as file:
+            yield csv.reader(file, delimiter=mapping.source.delimiter, strict=True)
+    except (FileNotFoundError, PermissionError) as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _torn(path: Path, number: int) -> UserError:
-    return UserError(
-        f"{path}: row {number}: a quote is not closed, or a quoted cell with a line break stands "
-        "in an unsound row, or a cell is longer than 131,072 characters. Rows after it cannot be "
-        "told apart; mend the row and import again"
-    )
+def _text_file(path: Path, encoding: str) -> IO[str]:
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding=encoding, newline="")
+    return path.open(encoding=encoding, newline="")
+
+
+@contextmanager
+def _workbook_rows(path: Path, mapping: Mapping) -> Iterator[Iterator[list[str]]]:
+    import zipfile
+
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        raise UserError(f"{path}: cannot be read as an XLSX workbook ({error})") from error
+    try:
+        name = mapping.source.sheet or book.sheetnames[0]
+        if name not in book.sheetnames:
+            names = ", ".join(book.sheetnames)
+            raise UserError(f"{path}: no sheet {name!r} (source.sheet); it has {names}")
+        yield _sheet_rows(book[name])
+    finally:
+        book.close()
+
+
+def _sheet_rows(sheet: Any) -> Iterator[list[str]]:
+    width = 0
+    for row in sheet.iter_rows(values_only=True):
+        cells = [_text(value) for value in row]
+        while cells and not cells[-1]:
+            cells.pop()
+        width = width or len(cells)
+        # A sheet does not store the empty cells at the end of a row.
+        yield cells + [""] * (width - len(cells)) if cells else []
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime | date):
+        return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
+    return str(value)

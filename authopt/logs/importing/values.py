@@ -165,9 +165,10 @@ class _Reader:
         if isinstance(currency, Categorical):
             table = [DECIMALS.get(name, 2) for name in currency.categories]
             decimals = np.array([*table, 2])[currency.codes]
-        minor = amount * 10.0**decimals
-        whole = np.round(minor)
-        broken = np.abs(minor - whole) > 1e-6 * np.maximum(1.0, np.abs(minor))
+        with np.errstate(over="ignore", invalid="ignore"):
+            minor = amount * 10.0**decimals
+            whole = np.round(minor)
+            broken = np.abs(minor - whole) > 1e-6 * np.maximum(1.0, np.abs(minor))
         self.flag(broken, "amount", "has more decimals than its currency")
         return whole
 
