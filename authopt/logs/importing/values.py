@@ -26,6 +26,9 @@ DECIMALS = dict.fromkeys(_NO_DECIMALS, 0) | dict.fromkeys(_THREE_DECIMALS, 3)
 _FLAGS = {"1": 1.0, "true": 1.0, "yes": 1.0, "y": 1.0, "t": 1.0,
           "0": 0.0, "false": 0.0, "no": 0.0, "n": 0.0, "f": 0.0}  # fmt: skip
 
+LARGEST_EXACT = 2.0**53
+"""Whole numbers up to here are exact in float64."""
+
 EMPTY = "is empty; every attempt needs it"
 
 
@@ -142,7 +145,15 @@ class _Reader:
             if target == "approved":
                 self.flag(np.array([not text for text in texts], np.bool_), target, EMPTY)
             return numbers
-        return self.numbers(texts, target)
+        numbers = self.numbers(texts, target)
+        return self.whole(numbers, target) if kind is Kind.INTEGER else numbers
+
+    def whole(self, numbers: FloatArray, target: str) -> FloatArray:
+        """Numbers that an integer column can hold exactly; the others are findings."""
+        wrong = (numbers != np.round(numbers)) | (np.abs(numbers) > LARGEST_EXACT)
+        wrong &= ~np.isnan(numbers)
+        self.flag(wrong, target, "expected a whole number below 2**53")
+        return np.where(wrong, np.nan, numbers)
 
     def numbers(self, texts: list[str], target: str) -> FloatArray:
         if self.mapping.source.decimal == ",":
@@ -170,7 +181,7 @@ class _Reader:
             whole = np.round(minor)
             broken = np.abs(minor - whole) > 1e-6 * np.maximum(1.0, np.abs(minor))
         self.flag(broken, "amount", "has more decimals than its currency")
-        return whole
+        return self.whole(whole, "amount")
 
     def fees(self, route: IntArray, approved: FloatArray) -> FloatArray:
         eligible = self.mapping.routes.eligible
