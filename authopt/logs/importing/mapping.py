@@ -180,7 +180,7 @@ def _check_source(mapping: Mapping, wrong: Wrong) -> None:
         raise wrong("source.delimiter", f"is {source.delimiter!r}; expected one character")
     try:
         "".encode(source.encoding)
-    except LookupError:
+    except (LookupError, UnicodeError):
         raise wrong("source.encoding", f"{source.encoding!r} is not known") from None
     if time.zone is None:
         if "%z" not in time.format:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from authopt.logs.importing.mapping import Mapping
 from authopt.logs.rejects import Rejection, Rejects, shown
 
 CHUNK_ROWS = 50_000
+
+BROKEN = (EOFError, OSError, zlib.error)
+"""What reading a damaged file raises."""
 
 WRONG_WIDTH = "has another number of cells than the header"
 
@@ -74,7 +78,7 @@ def read_cells(path: Path, mapping: Mapping, rejects: Rejects, count: Count) -> 
                 f"{path}: broken CSV after row {count.rows} ({error}); is a quote left open, or "
                 "source.delimiter another one?"
             ) from error
-        except (EOFError, gzip.BadGzipFile, OSError) as error:
+        except BROKEN as error:
             raise UserError(f"{path}: cannot be read on ({error})") from error
     if not count.rows:
         raise UserError(f"{path}: the file has a header and no rows")
@@ -138,29 +142,36 @@ def _text_file(path: Path, encoding: str) -> IO[str]:
 
 @contextmanager
 def _workbook_rows(path: Path, mapping: Mapping) -> Iterator[Iterator[list[str]]]:
-    import zipfile
-
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         book = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except Exception as error:
+        # The package lets errors of zip, XML and its own parsing through, whatever is damaged.
         raise UserError(f"{path}: cannot be read as an XLSX workbook ({error})") from error
     try:
         name = mapping.source.sheet or book.sheetnames[0]
         if name not in book.sheetnames:
             names = ", ".join(book.sheetnames)
             raise UserError(f"{path}: no sheet {name!r} (source.sheet); it has {names}")
-        yield _sheet_rows(book[name])
+        yield _sheet_rows(path, book[name], mapping)
     finally:
         book.close()
 
 
-def _sheet_rows(sheet: Any) -> Iterator[list[str]]:
+def _sheet_rows(path: Path, sheet: Any, mapping: Mapping) -> Iterator[list[str]]:
+    # The size that a sheet states of itself may be wrong.
+    sheet.reset_dimensions()
     width = 0
-    for row in sheet.iter_rows(values_only=True):
-        cells = [_text(value) for value in row]
+    rows = sheet.iter_rows(values_only=True)
+    while True:
+        try:
+            row = next(rows, None)
+        except Exception as error:
+            raise UserError(f"{path}: the sheet cannot be read on ({error})") from error
+        if row is None:
+            return
+        cells = [_text(value, mapping) for value in row]
         while cells and not cells[-1]:
             cells.pop()
         width = width or len(cells)
@@ -168,13 +179,16 @@ def _sheet_rows(sheet: Any) -> Iterator[list[str]]:
         yield cells + [""] * (width - len(cells)) if cells else []
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, mapping: Mapping) -> str:
+    """A cell as a CSV of this mapping would have it."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "1" if value else "0"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float):
+        text = str(int(value)) if value.is_integer() else repr(value)
+        return text.replace(".", mapping.source.decimal)
     if isinstance(value, datetime | date):
-        return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
+        moment = value if isinstance(value, datetime) else datetime(*value.timetuple()[:3])
+        return moment.replace(microsecond=0).strftime(mapping.time.format)
     return str(value)

@@ -247,6 +247,52 @@ def test_a_file_that_is_not_what_its_suffix_says_is_a_clear_error(
         import_file(tmp_path / name, load_mapping(toml), tmp_path / "log.parquet", Rejects())
 
 
+def workbook(path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(HEADER.strip().split(","))
+    for minute in range(20):
+        sheet.append([datetime(2026, 3, 2, 10, minute), "a", 10.5, True, "EUR", "s"])
+    book.save(path)
+    book.close()
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32), kind=st.sampled_from(["xlsx", "csv.gz"]))
+def test_a_damaged_file_is_a_clear_error_or_loses_no_row(
+    seed: int, kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    _, toml = write(folder, "")
+    source, out = folder / f"source.{kind}", folder / "log.parquet"
+    if kind == "xlsx":
+        workbook(source)
+    else:
+        source.write_bytes(gzip.compress((HEADER + row("2026-03-02 10:00:00") * 50).encode()))
+    content = bytearray(source.read_bytes())
+    rng = np.random.default_rng(seed)
+    for place in rng.integers(0, len(content), 3):
+        content[place] ^= 1 << int(rng.integers(0, 8))
+    source.write_bytes(bytes(content))
+    try:
+        summary = import_file(source, load_mapping(toml), out, Rejects())
+    except UserError:
+        assert not out.exists()
+        return
+    assert summary.read == summary.written + summary.rejected
+
+
+def test_dates_and_numbers_of_a_workbook_follow_the_mapping(tmp_path: Path) -> None:
+    mapping = MAPPING.replace("%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M")
+    mapping = "[source]\ndecimal = ','\n" + mapping
+    workbook(tmp_path / "source.xlsx")
+    _, toml = write(tmp_path, "", mapping)
+    out = tmp_path / "log.parquet"
+    summary = import_file(tmp_path / "source.xlsx", load_mapping(toml), out, Rejects(strict=True))
+    assert summary.written == 20
+    assert set(column(out, "amount_minor")) == {1050}
+
+
 CELLS = st.one_of(
     st.sampled_from(
         ["", "a", "b", "1", "0", "EUR", "10.5", "2026-03-02 10:00:00", "4111 1111 1111 1111",
