@@ -1,0 +1,87 @@
+"""Refuse a request that holds a card number anywhere, before anything else looks at it."""
+
+from __future__ import annotations
+
+import unicodedata
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote_plus
+
+from flask import Request
+
+from authopt.card_numbers import contains_card_number
+from service.api.problems import FieldError, Problem
+
+_MESSAGE = "looks like a card number; send the BIN (6 to 8 digits) and an opaque reference instead"
+_SHORTEST = 13
+_SMALLEST = 10 ** (_SHORTEST - 1)
+
+
+def refuse_in_head(request: Request) -> None:
+    """Check the address, the query and the values of the headers.
+
+    Raises
+    ------
+    Problem
+        422, naming where the card number stands.
+    """
+    if _suspect(unquote_plus(request.query_string.decode("latin-1"))):
+        raise _refusal("query")
+    if _suspect(request.path):
+        raise _refusal("path")
+    for name, value in request.headers.items():
+        if _suspect(value):
+            raise _refusal("header" if _suspect(name) else f"header {name}")
+
+
+def refuse_in_body(body: Any) -> None:
+    """Check every string, number and key of a decoded JSON body.
+
+    Raises
+    ------
+    Problem
+        422, naming the field.
+    """
+    # A list instead of recursion: how deep a body is nested is up to its sender.
+    waiting: list[tuple[str, Any]] = [("", body)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if len(key) >= _SHORTEST and _suspect(key):
+                    raise _refusal(f"{path}.(key)".lstrip("."))
+                if _worth_a_look(item):
+                    waiting.append((f"{path}.{key}".lstrip("."), item))
+        elif isinstance(value, list):
+            waiting += [(f"{path}[{at}]", item) for at, item in enumerate(value)]
+        elif _suspect(_digits(value)):
+            raise _refusal(path or "body")
+
+
+def _worth_a_look(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) >= _SHORTEST
+    if isinstance(value, int | float):
+        return bool(abs(value) >= _SMALLEST)
+    return value is not None
+
+
+def _digits(value: Any) -> str:
+    if isinstance(value, float):
+        # The digits behind the point are a measurement's, not a card's.
+        return f"{value:.0f}" if value.is_integer() else ""
+    return str(value) if isinstance(value, str | int) else ""
+
+
+def _suspect(text: str) -> bool:
+    if not text.isascii():
+        text = "".join(str(unicodedata.decimal(letter, letter)) for letter in text)
+    return contains_card_number(text)
+
+
+def _refusal(field: str) -> Problem:
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        f"{field[:64]} {_MESSAGE}. Nothing of the request was kept.",
+        FieldError(field[:64], _MESSAGE),
+    )

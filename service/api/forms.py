@@ -1,0 +1,105 @@
+"""The bodies of requests and answers, as structs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from authopt.actions import MAX_DELAY_S
+from service.settings import MAX_ACTIONS, MAX_NAME
+
+_LARGEST_EXACT = 2**53
+
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
+Code = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
+Moment = Annotated[datetime, Meta(tz=True)]
+Whole = Annotated[int, Meta(ge=-_LARGEST_EXACT, le=_LARGEST_EXACT)]
+
+
+class RequestedAction(Struct, frozen=True, forbid_unknown_fields=True):
+    """An action that the caller offers. Its features: see ``service.api.action_features``."""
+
+    route: Name
+    delay_s: Annotated[int, Meta(ge=0, le=MAX_DELAY_S)] = 0
+    features: dict[str, Any] = {}
+
+
+class DecisionRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/decisions``. What ``context`` may hold is checked by ``service.api.context``."""
+
+    payment_id: Name
+    attempt: Annotated[int, Meta(ge=1, le=10_000)]
+    decision_id: Name | None = None
+    decided_at: Moment | None = None
+    context: dict[str, Any] = {}
+    actions: Annotated[list[RequestedAction], Meta(min_length=1, max_length=MAX_ACTIONS)] | None = (
+        None
+    )
+
+
+class ChosenAction(Struct, frozen=True):
+    """The action that was drawn."""
+
+    route: str
+    delay_s: int
+
+
+class EligibleAction(Struct, frozen=True):
+    """An action that the rules left, with the probability with which it was drawn."""
+
+    route: str
+    delay_s: int
+    probability: float
+
+
+class RemovedAction(Struct, frozen=True):
+    """An action that the rules removed, and why."""
+
+    route: str
+    delay_s: int
+    reason: str
+
+
+class PolicyName(Struct, frozen=True):
+    """Which policy answered; ``sha256`` is of the model's file, where there is one."""
+
+    name: str
+    sha256: str | None
+
+
+class DecisionAnswer(Struct, frozen=True):
+    """What is answered, and stored, for a decision."""
+
+    decision_id: str
+    payment_id: str
+    attempt: int
+    action: ChosenAction
+    propensity: float
+    policy: PolicyName
+    fallback: str | None
+    actions: list[EligibleAction]
+    removed: list[RemovedAction]
+    decided_at: datetime
+    recorded: bool = True
+
+
+class OutcomeRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """``POST /v1/outcomes``: the fields of ``authopt.payments.OUTCOME_FIELDS``."""
+
+    decision_id: Name
+    approved: bool | None = None
+    response_code: Code | None = None
+    advice_code: Code | None = None
+    latency_ms: Annotated[float, Meta(ge=0.0, le=1e9)] | None = None
+    fee_minor: Whole | None = None
+    outcome_at: Moment | None = None
+    reward: Annotated[float, Meta(ge=-1e15, le=1e15)] | None = None
+
+
+class OutcomeAnswer(Struct, frozen=True):
+    """The same for the same outcome, however often it is sent."""
+
+    decision_id: str
+    recorded: bool

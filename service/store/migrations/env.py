@@ -1,0 +1,15 @@
+"""Alembic's entry: run the migrations on the connection that ``service.store.migrate`` gives."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from service.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

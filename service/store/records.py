@@ -1,0 +1,108 @@
+"""What the service records, in the form in which store and spool take it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from authopt.sampling import DEFAULT_SALT
+from service.api.forms import DecisionAnswer, DecisionRequest, OutcomeRequest
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+class DecisionRecord(msgspec.Struct, frozen=True, tag="decision"):
+    """A row of the table ``decisions``, but for its number."""
+
+    decision_id: str
+    payment_id: str
+    attempt: int
+    decided_at_us: int
+    route: str
+    delay_s: int
+    propensity: float
+    policy: str
+    model_sha256: str | None
+    fallback: str | None
+    salt: str
+    request: str
+    answer: str
+
+
+class OutcomeRecord(msgspec.Struct, frozen=True, tag="outcome"):
+    """A row of the table ``outcomes``, but for its number."""
+
+    decision_id: str
+    sha256: str
+    received_at_us: int
+    outcome: str
+
+
+Record = DecisionRecord | OutcomeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a record.
+
+    Attributes
+    ----------
+    durable
+        whether it is on disk, in the store or in the spool.
+    decision
+        for a decision: the one that is kept under its id, which may be an earlier one; if it is
+        not durable, the one that may yet be kept, or None where that is out of the question.
+    """
+
+    durable: bool
+    decision: DecisionRecord | None = None
+
+
+def decision_record(request: DecisionRequest, answer: DecisionAnswer) -> DecisionRecord:
+    """The record of a decision; its answer is encoded here, once and for all."""
+    return DecisionRecord(
+        decision_id=answer.decision_id,
+        payment_id=answer.payment_id,
+        attempt=answer.attempt,
+        decided_at_us=microseconds(answer.decided_at),
+        route=answer.action.route,
+        delay_s=answer.action.delay_s,
+        propensity=answer.propensity,
+        policy=answer.policy.name,
+        model_sha256=answer.policy.sha256,
+        fallback=answer.fallback,
+        salt=DEFAULT_SALT,
+        request=canonical(request),
+        answer=msgspec.json.encode(answer).decode(),
+    )
+
+
+def canonical(request: DecisionRequest) -> str:
+    """A request as JSON, the same however its keys were ordered and its spaces were set."""
+    return _ENCODER.encode(request).decode()
+
+
+def outcome_record(outcome: OutcomeRequest) -> OutcomeRecord:
+    """The record of an outcome received now."""
+    text = _ENCODER.encode(outcome)
+    return OutcomeRecord(
+        decision_id=outcome.decision_id,
+        sha256=hashlib.sha256(text).hexdigest(),
+        received_at_us=microseconds(datetime.now(UTC)),
+        outcome=text.decode(),
+    )
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970, UTC; exact."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def row(record: Record) -> dict[str, Any]:
+    """A record as column values."""
+    return msgspec.structs.asdict(record)

@@ -1,0 +1,77 @@
+"""An application in this process, on a database of its own, that is closed afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from service.active_policy import ActivePolicy
+from service.app import RECORDER, create_app
+from service.settings import Settings
+from service.store.group_commit import GroupCommit
+
+ROUTES = ("adyen", "braintree", "checkout")
+
+
+def settings_in(folder: Path, **changes: Any) -> Settings:
+    settings = Settings(
+        policy="uniform",
+        routes=ROUTES,
+        database=f"sqlite:///{folder / 'authopt.db'}",
+        spool=folder / "authopt.db.spool",
+        busy_timeout_s=0.2,
+    )
+    return replace(settings, **changes)
+
+
+@contextmanager
+def running(settings: Settings, active: ActivePolicy | None = None) -> Iterator[Flask]:
+    app = create_app(settings, active)
+    try:
+        yield app
+    finally:
+        recorder_of(app).close()
+
+
+def recorder_of(app: Flask) -> GroupCommit:
+    recorder = app.extensions[RECORDER]
+    assert isinstance(recorder, GroupCommit)
+    return recorder
+
+
+def request_body(decision_id: str | None = "d1", **changes: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "payment_id": "p1",
+        "attempt": 1,
+        "context": {"network": "visa", "currency": "EUR", "amount_minor": 1999, "token": True},
+    }
+    if decision_id is not None:
+        body["decision_id"] = decision_id
+    return body | changes
+
+
+def ask(client: FlaskClient, body: Any) -> TestResponse:
+    return client.post("/v1/decisions", json=body)
+
+
+def tell(client: FlaskClient, body: Any) -> TestResponse:
+    return client.post("/v1/outcomes", json=body)
+
+
+def problem(response: TestResponse, status: int) -> dict[str, Any]:
+    """The body of an error, which must be a problem and say so."""
+    assert response.status_code == status, response.get_data(as_text=True)
+    assert response.content_type == "application/problem+json"
+    body = json.loads(response.get_data())
+    assert body["status"] == status
+    assert body["title"]
+    assert isinstance(body["errors"], list)
+    return dict(body)
