@@ -64,7 +64,8 @@ def import_log(
 
     check_paths(source, mapping, out, rejects_file)
     checked = load_mapping(mapping)
-    with Rejects(strict=strict, sink=rejects_file) as rejects:
+    advice = "Mend the row or the mapping, or leave the row out by importing without --strict"
+    with Rejects(strict=strict, sink=rejects_file, advice=advice) as rejects:
         summary = import_file(
             source,
             checked,

@@ -69,6 +69,8 @@ class Rejects:
     sink
         CSV file (columns ``file,row,column,value,reason``) that every rejection is written to. It
         is made at once, and overwritten where it exists.
+    advice
+        what a strict error tells the user to do; by default, to audit the file.
 
     Attributes
     ----------
@@ -85,8 +87,11 @@ class Rejects:
         If ``sink`` cannot be written.
     """
 
-    def __init__(self, *, strict: bool = False, sink: Path | None = None) -> None:
+    def __init__(
+        self, *, strict: bool = False, sink: Path | None = None, advice: str | None = None
+    ) -> None:
         self.strict = strict
+        self.advice = advice
         self.count = 0
         self.by_reason: Counter[str] = Counter()
         self.examples: list[Rejection] = []
@@ -122,9 +127,8 @@ class Rejects:
                 )
             )
         if self.strict:
-            raise UserError(
-                f"{rejection}. See all unsound rows with: authopt log audit {rejection.file}"
-            )
+            see = f"See all unsound rows with: authopt log audit {rejection.file}"
+            raise UserError(f"{rejection}. {self.advice or see}")
 
     def close(self) -> None:
         """Close the file, if there is one."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from authopt.batch import BoolArray, FloatArray, IntArray
 
@@ -92,7 +93,7 @@ class Grouper:
         whole = new if self._open is None else _joined(self._open, new)
         count = np.concatenate([self._count, np.zeros(len(new.key), np.int64)])
         first = np.concatenate([self._first, new.second])
-        _, code = np.unique(whole.key.astype(str), return_inverse=True)
+        code, _ = pd.factorize(whole.key)
         n = len(code)
         order = np.lexsort((np.arange(n), code))
         code_o, second_o, approved_o = code[order], whole.second[order], whole.approved[order]

@@ -173,8 +173,9 @@ def _sound_rows(source: Path, mapping: Mapping, cells: Cells, rejects: Rejects) 
     own = np.array([f"p{row}" for row in cells.rows.tolist()], np.object_)
     decision = rows.ids.get("decision_id", [f"{source.stem}-{row}" for row in cells.rows.tolist()])
     columns = dict(rows.columns)
-    columns.setdefault("local_hour", rows.local_hour)
-    columns.setdefault("local_day", rows.local_day)
+    if mapping.time.zone is not None:
+        columns.setdefault("local_hour", rows.local_hour)
+        columns.setdefault("local_day", rows.local_day)
     arrays: dict[str, pa.Array] = {
         "row": pa.array(cells.rows),
         "time": pa.array(rows.time, pa.timestamp("us")),

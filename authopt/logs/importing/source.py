@@ -68,10 +68,10 @@ def read_cells(path: Path, mapping: Mapping, rejects: Rejects, count: Count) -> 
             places = _places(path, [name.strip() for name in header], mapping)
             while block := list(islice(rows, CHUNK_ROWS)):
                 yield _cells(path, block, len(header), places, rejects, count)
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
             raise UserError(
                 f"{path}: not far after row {count.rows} it is not {mapping.source.encoding} "
-                f"({error.reason}); say the file's encoding in source.encoding"
+                f"({getattr(error, 'reason', error)}); say the file's encoding in source.encoding"
             ) from error
         except csv.Error as error:
             raise UserError(

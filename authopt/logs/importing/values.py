@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ DECIMALS = dict.fromkeys(_NO_DECIMALS, 0) | dict.fromkeys(_THREE_DECIMALS, 3)
 
 _FLAGS = {"1": 1.0, "true": 1.0, "yes": 1.0, "y": 1.0, "t": 1.0,
           "0": 0.0, "false": 0.0, "no": 0.0, "n": 0.0, "f": 0.0}  # fmt: skip
+
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:[.][0-9]{3})+(?:,[0-9]*)?")
 
 LARGEST_EXACT = 2.0**53
 """Whole numbers up to here are exact in float64."""
@@ -83,7 +86,7 @@ def typed(cells: Cells, mapping: Mapping, findings: Findings) -> Typed:
     if "payment_id" in ids:
         key = ids["payment_id"]
     else:
-        parts = [cells.columns[name] for name in mapping.payments.same]
+        parts = [reader.shared(name) for name in mapping.payments.same]
         key = ["\x1f".join(values) for values in zip(*parts, strict=True)]
     return Typed(time, hour, weekday, route, columns, ids, key)
 
@@ -142,8 +145,6 @@ class _Reader:
             numbers = np.array([_FLAGS.get(text.lower(), np.nan) for text in texts], np.float64)
             expected = "expected 1 or 0, true or false, yes or no; or name the values in values."
             self.wrong_numbers(texts, numbers, target, f"{expected}{target}")
-            if target == "approved":
-                self.flag(np.array([not text for text in texts], np.bool_), target, EMPTY)
             return numbers
         numbers = self.numbers(texts, target)
         return self.whole(numbers, target) if kind is Kind.INTEGER else numbers
@@ -157,7 +158,7 @@ class _Reader:
 
     def numbers(self, texts: list[str], target: str) -> FloatArray:
         if self.mapping.source.decimal == ",":
-            texts = [text.replace(".", "").replace(",", ".") for text in texts]
+            texts = [_with_point(text) for text in texts]
         series = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
         numbers = series.to_numpy(np.float64, na_value=np.nan)
         numbers = np.where(np.isfinite(numbers), numbers, np.nan)
@@ -204,6 +205,14 @@ class _Reader:
         self.flag(np.array([not text for text in texts], np.bool_), target, EMPTY)
         return texts
 
+    def shared(self, name: str) -> list[str]:
+        """A source column that the attempts of a payment share."""
+        texts = self.cells.columns[name]
+        rows = np.flatnonzero([not text for text in texts])
+        empty = pa.array([""] * self.n, pa.string())
+        self.findings.flag(rows, name, "is empty, and payments.same needs it", empty)
+        return texts
+
     def times(self) -> tuple[TimeArray, FloatArray, FloatArray]:
         parsed, local = self._parsed("time")
         missing = np.isnat(parsed)
@@ -236,6 +245,13 @@ class _Reader:
             self.flag(needed & never, target, reason)
         instants = local.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
         return np.asarray(instants), local
+
+
+def _with_point(text: str) -> str:
+    """A number with a decimal comma as one with a point; dots may only part thousands."""
+    if "." in text and not _THOUSANDS.fullmatch(text):
+        return "no number"
+    return text.replace(".", "").replace(",", ".")
 
 
 def _scalar(value: object) -> str:

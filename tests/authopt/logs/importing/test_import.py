@@ -135,7 +135,7 @@ def test_amounts_become_minor_units_of_their_currency(
         (row("2026-03-02 10:00:00", amount="ten"), "amount", "expected a number"),
         (row("2026-03-02 10:00:00", amount="1.234"), "amount", "more decimals"),
         (row("2026-03-02 10:00:00", ok="maybe"), "ok", "expected 1 or 0"),
-        (row("2026-03-02 10:00:00", ok=""), "ok", "is empty"),
+        (row("2026-03-02 10:00:00", shop=""), "shop", "is empty"),
         (row("2026-03-02 10:00:00", shop="4111111111111111"), "x_shop", "card number"),
         ("2026-03-02 10:00:00,a\n", "", "another number of cells"),
     ],
@@ -150,6 +150,24 @@ def test_a_bad_row_is_named_and_its_neighbours_stay(
     assert reason in rejects.examples[0].reason
     assert "4111111111111111" not in str(rejects.examples)
     assert read_log(out).n == 2
+
+
+def test_an_empty_outcome_is_one_that_is_not_known(tmp_path: Path) -> None:
+    text = HEADER + row("2026-03-02 10:00:00", ok="") + row("2026-03-02 10:00:10", ok="1")
+    assert column(imported(tmp_path, text)[2], "approved") == [None, True]
+
+
+@pytest.mark.parametrize(
+    ("amount", "minor"), [('"1.234,50"', 123450), ('"12,5"', 1250), ("12.5", None), ("7", 700)]
+)
+def test_with_a_decimal_comma_dots_may_only_part_thousands(
+    tmp_path: Path, amount: str, minor: int | None
+) -> None:
+    mapping = "[source]\ndecimal = ','\n" + MAPPING
+    text = HEADER + row("2026-03-02 10:00:00", amount=amount)
+    _, rejects, out = imported(tmp_path, text, mapping)
+    assert column(out, "amount_minor") == ([] if minor is None else [minor])
+    assert rejects.count == (minor is None)
 
 
 def test_a_source_out_of_order_gives_the_same_log_as_one_in_order(tmp_path: Path) -> None:
@@ -197,7 +215,7 @@ def test_a_workbook_gives_the_same_log_as_the_csv(tmp_path: Path) -> None:
     sheet = book.active
     sheet.append(HEADER.strip().split(","))
     sheet.append([datetime(2026, 3, 2, 10, 0, 0), "a", 10.5, True, "EUR", "s"])
-    sheet.append([datetime(2026, 3, 2, 12, 0, 0), "b", 7, 0, "EUR", None])
+    sheet.append([datetime(2026, 3, 2, 12, 0, 0), "b", 7, 0, None, "s"])
     book.save(tmp_path / "source.xlsx")
     book.close()
     _, toml = write(tmp_path, "")
@@ -206,7 +224,7 @@ def test_a_workbook_gives_the_same_log_as_the_csv(tmp_path: Path) -> None:
     assert summary.written == 2
     assert column(out, "amount_minor") == [1050, 700]
     assert column(out, "approved") == [True, False]
-    assert column(out, "x_shop") == ["s", None]
+    assert column(out, "currency") == ["EUR", None]
 
 
 def test_a_gzipped_csv_is_read(tmp_path: Path) -> None:
@@ -235,6 +253,15 @@ def test_a_file_that_is_none_is_a_clear_error_and_nothing_is_written(
     with pytest.raises(UserError, match=message):
         import_file(source, load_mapping(toml), tmp_path / "log.parquet", Rejects())
     assert not (tmp_path / "log.parquet").exists()
+
+
+def test_a_file_in_another_encoding_than_the_mapping_says_is_a_clear_error(
+    tmp_path: Path,
+) -> None:
+    mapping = "[source]\nencoding = 'utf-16'\n" + MAPPING
+    source, toml = write(tmp_path, HEADER + row("2026-03-02 10:00:00"), mapping)
+    with pytest.raises(UserError, match=r"source\.encoding"):
+        import_file(source, load_mapping(toml), tmp_path / "log.parquet", Rejects())
 
 
 @pytest.mark.parametrize("name", ["source.xlsx", "source.csv.gz"])
