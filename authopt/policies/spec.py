@@ -26,6 +26,10 @@ EPSILON = "epsilon"
 """Key that every policy but ``logged`` and ``uniform`` has: mix it with that much of uniform."""
 
 
+class SpecError(UserError):
+    """A spec that is not understood, whatever the files say."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Family:
     """How one family of policies is written and made."""
@@ -56,13 +60,13 @@ class _Options:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise UserError(f"policy {self.spec!r}: {key} is {text!r}; expected a number")
+            raise SpecError(f"policy {self.spec!r}: {key} is {text!r}; expected a number")
         return value
 
     def whole(self, key: str, default: int) -> int:
         value = float(self.number(key, default))
         if not value.is_integer():
-            raise UserError(
+            raise SpecError(
                 f"policy {self.spec!r}: {key} is {self.values[key]!r}; expected a whole number"
             )
         return int(value)
@@ -72,7 +76,7 @@ class _Options:
         if text is None:
             return default
         if text not in ("yes", "no"):
-            raise UserError(f"policy {self.spec!r}: {key} is {text!r}; expected yes or no")
+            raise SpecError(f"policy {self.spec!r}: {key} is {text!r}; expected yes or no")
         return text == "yes"
 
     def list(self, key: str, separator: str) -> tuple[str, ...] | None:
@@ -99,21 +103,23 @@ def load_policy(text: str) -> Policy:
 
     Raises
     ------
+    SpecError
+        If the spec is not understood.
     UserError
-        If the spec is not understood, or its file is missing or unsound.
+        If its file is missing or unsound.
     """
     name, _, rest = text.strip().partition(":")
     family = _FAMILIES.get(name)
     if family is None:
         forms = "\n  ".join(each.form for each in _FAMILIES.values())
-        raise UserError(f"policy {text!r} is not known. Expected one of\n  {forms}")
+        raise SpecError(f"policy {text!r} is not known. Expected one of\n  {forms}")
     file, values = _parts(text, name, family, rest)
     options = _Options(text, values)
     policy = family.make(file, options)
     if EPSILON in values:
         epsilon = options.number(EPSILON, 0.0)
         if not 0.0 <= epsilon <= 1.0:
-            raise UserError(f"policy {text!r}: epsilon is {epsilon:g}; expected 0 to 1")
+            raise SpecError(f"policy {text!r}: epsilon is {epsilon:g}; expected 0 to 1")
         return mixed(policy, epsilon) if epsilon else policy
     return policy
 
@@ -128,7 +134,7 @@ def _parts(text: str, name: str, family: _Family, rest: str) -> tuple[Path | Non
         key = key.strip()
         if equals and key in family.keys:
             if key in values:
-                raise UserError(f"policy {text!r}: {key} is given twice")
+                raise SpecError(f"policy {text!r}: {key} is given twice")
             values[key] = value.strip()
             last = key
         elif last is not None and not (equals and _looks_like_key(key)):
@@ -139,12 +145,12 @@ def _parts(text: str, name: str, family: _Family, rest: str) -> tuple[Path | Non
             file = Path(f"{file},{piece}")
         else:
             known = ", ".join(family.keys) or "none"
-            raise UserError(
+            raise SpecError(
                 f"policy {text!r}: {piece.strip()!r} is not understood. The keys of {name!r} are: "
                 f"{known}. Expected {family.form}"
             )
     if family.needs_file and file is None:
-        raise UserError(f"policy {text!r} needs a file. Expected {family.form}")
+        raise SpecError(f"policy {text!r} needs a file. Expected {family.form}")
     return file, values
 
 
@@ -167,7 +173,7 @@ def _logged(_: Path | None, options: _Options) -> Policy:
 def _priority(_: Path | None, options: _Options) -> Policy:
     routes = options.list("routes", ",")
     if not routes:
-        raise UserError(f"policy {options.spec!r} needs routes, best first: priority:routes=a,b,c")
+        raise SpecError(f"policy {options.spec!r} needs routes, best first: priority:routes=a,b,c")
     return Priority(routes, options.flag("cascade", True))
 
 
@@ -187,14 +193,14 @@ def _success_rate(file: Path | None, options: _Options) -> Policy:
         )
     fixed = [key for key in ("window", "dimensions", "strength") if options.text(key) is not None]
     if fixed:
-        raise UserError(
+        raise SpecError(
             f"policy {options.spec!r}: {', '.join(fixed)} cannot be changed on a trained policy. "
             "Train another with: authopt train LOG --policy success-rate --out FILE.json"
         )
     policy = SuccessRate.load(file)
     hedging = options.number("hedging", policy.hedging)
     if not 0.0 <= hedging <= 1.0:
-        raise UserError(f"policy {options.spec!r}: hedging is {hedging:g}; expected 0 to 1")
+        raise SpecError(f"policy {options.spec!r}: hedging is {hedging:g}; expected 0 to 1")
     policy.hedging = hedging
     return policy
 

@@ -42,10 +42,11 @@ def decisions_blueprint(decider: Decider, recorder: GroupCommit) -> Blueprint:
             earlier = recorder.decision(asked.decision_id) if asked.decision_id else None
             if earlier is None:
                 raise
-            return _repeated(earlier, asked)
-        kept = recorder.keep(decision_record(asked, answer))
+            return _repeated(earlier, canonical(asked))
+        record = decision_record(asked, answer)
+        kept = recorder.keep(record)
         if kept.durable and kept.decision is not None:
-            return _repeated(kept.decision, asked)
+            return _repeated(kept.decision, record.request)
         if kept.decision is None:
             answer = decider.answer_by_priority(asked, decision_id, NOT_RECORDED)
         return Response(_unrecorded(answer), content_type=JSON)
@@ -53,9 +54,9 @@ def decisions_blueprint(decider: Decider, recorder: GroupCommit) -> Blueprint:
     return blueprint
 
 
-def _repeated(decision: DecisionRecord, asked: DecisionRequest) -> Response:
-    """The answer on record, if it was given to the same request."""
-    if decision.request != canonical(asked):
+def _repeated(decision: DecisionRecord, asked: str) -> Response:
+    """The answer on record, if it was given to the same request, in canonical form."""
+    if decision.request != asked:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"decision_id {_USED}",
