@@ -14,7 +14,7 @@ from authopt.terminal import notes
 
 ENTRY_POINTS = "authopt.commands"
 
-_ORDER = ("demo", "log", "train", "evaluate", "simulate", "serve")
+_ORDER = ("demo", "log", "train", "evaluate", "simulate", "serve", "export")
 
 
 class _InstalledCommands(click.Group):

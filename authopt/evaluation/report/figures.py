@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authopt.evaluation.result import Estimate, Evaluation, PolicyResult
+from authopt.evaluation.report.wording import Scale
+from authopt.evaluation.result import Estimate, Evaluation, PolicyResult, RouteOverlap
 from authopt.look.charts import apply_defaults
-from authopt.look.palette import BLUE, GREEN, GREY, VERMILION, series
+from authopt.look.palette import BLUE, GREEN, GREY, LIGHT_GREY, VERMILION, marker, series
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -25,7 +26,10 @@ def values_figure(evaluation: Evaluation) -> Figure:
     figure = _forest([(each, each.value) for each in evaluation.policies], evaluation)
     own = evaluation.policies[0].value.value
     if own is not None:
-        figure.add_vline(x=own, line={"color": GREY, "dash": "dot", "width": 1.5})
+        figure.add_vline(
+            x=own * (100.0 if Scale.of(evaluation).percent else 1.0),
+            line={"color": GREY, "dash": "dot", "width": 1.5},
+        )
     return figure
 
 
@@ -42,7 +46,8 @@ def _forest(
 ) -> Figure:
     from plotly.graph_objects import Figure, Scatter
 
-    percent = (evaluation.log.reward_low, evaluation.log.reward_high) == (0.0, 1.0)
+    percent = Scale.of(evaluation).percent
+    unit = 100.0 if percent else 1.0
     figure = Figure()
     for place, (policy, estimate) in enumerate(rows):
         interval = estimate.interval
@@ -55,18 +60,23 @@ def _forest(
             colour = VERMILION
         figure.add_trace(
             Scatter(
-                x=[value],
+                x=[unit * value],
                 y=[place],
                 error_x={
                     "type": "data",
                     "symmetric": False,
-                    "array": [max(interval.upper - value, 0.0)],
-                    "arrayminus": [max(value - interval.lower, 0.0)],
+                    "array": [unit * max(interval.upper - value, 0.0)],
+                    "arrayminus": [unit * max(value - interval.lower, 0.0)],
                     "thickness": 2.5,
                     "width": 5,
                 },
                 mode="markers",
-                marker={"size": 10, "color": colour},
+                # Hollow where there is an interval but no estimate.
+                marker={
+                    "size": 10,
+                    "color": colour,
+                    "symbol": "circle-open" if estimate.value is None else "circle",
+                },
                 showlegend=False,
                 name=short(policy.name),
                 hovertemplate="%{x}<extra>" + _escaped(short(policy.name)) + "</extra>",
@@ -79,24 +89,46 @@ def _forest(
         showgrid=False,
     )
     if percent:
-        figure.update_xaxes(tickformat="+.1%" if gains else ".1%")
+        # A difference of percentages is in percentage points, which are not percent.
+        figure.update_xaxes(ticksuffix=" pp" if gains else "%", tickformat="+" if gains else "")
     return apply_defaults(figure, 90 + 42 * len(rows))
+
+
+def routes_shown(evaluation: Evaluation) -> list[RouteOverlap]:
+    """The routes that a chart has room for: those that any policy or the log uses most."""
+    by_use = sorted(
+        evaluation.routes, key=lambda each: -max(each.logged, *each.evaluation.values(), 0.0)
+    )
+    return by_use[:ROUTES_SHOWN]
 
 
 def overlap_figure(evaluation: Evaluation) -> Figure:
     """How often the log took each route, and how much each policy wants it."""
-    from plotly.graph_objects import Bar, Figure
+    from plotly.graph_objects import Bar, Figure, Scatter
 
-    routes = evaluation.routes[:ROUTES_SHOWN]
+    routes = routes_shown(evaluation)
     names = [_escaped(short(each.route)) for each in routes]
     figure = Figure()
     logged = [each.logged for each in routes]
     figure.add_trace(Bar(x=names, y=logged, name="taken in the log", marker={"color": GREY}))
+    if all(each.logging is not None for each in routes):
+        given = [each.logging for each in routes]
+        label = "logging probability"
+        figure.add_trace(Bar(x=names, y=given, name=label, marker={"color": LIGHT_GREY}))
     others = [each for each in evaluation.policies if not each.is_logging_policy]
     for place, policy in enumerate(others):
         wanted = [each.evaluation.get(policy.name, 0.0) for each in routes]
         label = _escaped(short(policy.name))
         figure.add_trace(Bar(x=names, y=wanted, name=label, marker={"color": series(place)}))
+    figure.add_trace(
+        Scatter(
+            x=names,
+            y=[each.eligible for each in routes],
+            name="eligible",
+            mode="markers",
+            marker={"symbol": "line-ew-open", "size": 22, "color": GREY, "line": {"width": 2}},
+        )
+    )
     figure.update_layout(barmode="group")
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     figure.update_xaxes(type="category", showgrid=False)
@@ -122,6 +154,7 @@ def weights_figure(evaluation: Evaluation) -> Figure:
                 y=shares,
                 mode="lines+markers",
                 line={"color": series(place), "shape": "hvh"},
+                marker={"symbol": marker(place), "size": 8},
                 name=_escaped(short(policy.name)),
             )
         )
@@ -146,7 +179,7 @@ def time_figure(evaluation: Evaluation) -> Figure:
             hovertemplate="%{x} UTC<br>%{y}<br>%{customdata} decisions<extra></extra>",
         )
     )
-    if (evaluation.log.reward_low, evaluation.log.reward_high) == (0.0, 1.0):
+    if Scale.of(evaluation).percent:
         figure.update_yaxes(tickformat=".0%")
     return apply_defaults(figure, 260)
 

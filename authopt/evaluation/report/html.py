@@ -7,12 +7,23 @@ on paper and by a screen reader.
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from authopt import __version__
 from authopt.errors import UserError
+from authopt.evaluation.diagnostics import LEAST_EFFECTIVE
 from authopt.evaluation.report import figures
-from authopt.evaluation.report.wording import Scale, direction, log_facts, share, verdict, weight
+from authopt.evaluation.report.wording import (
+    Scale,
+    alarmed,
+    command,
+    direction,
+    log_facts,
+    share,
+    verdict,
+    weight,
+)
 from authopt.evaluation.result import Evaluation
 from authopt.look import charts
 
@@ -28,7 +39,7 @@ def write_report(evaluation: Evaluation, path: Path) -> None:
     UserError
         If the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         temporary.write_text(render(evaluation), encoding="utf-8")
         os.replace(temporary, path)
@@ -73,5 +84,10 @@ def render(evaluation: Evaluation) -> str:
         },
         script=Markup(charts.script()),
         style=Markup(STYLE.read_text(encoding="utf-8")),
+        alarmed=alarmed(evaluation),
         version=__version__,
+        command=command(evaluation),
+        least_effective=f"{LEAST_EFFECTIVE:.0f}",
+        routes_in_chart=len(figures.routes_shown(evaluation)),
+        script_megabytes=f"{len(charts.script().encode()) / 1e6:.1f}",
     )

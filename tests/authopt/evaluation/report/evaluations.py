@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +85,60 @@ def many_routes() -> Evaluation:
     return evaluate([logged_batch(800, routes)], [long], bootstrap=10)
 
 
-CASES = {
+def alarming() -> Evaluation:
+    """Propensities that say half of what they were."""
+    log = logged_batch(4_000)
+    wrong = replace(log, propensity=0.5 * log.propensity, probability=None)
+    return evaluate([wrong], [Named()], bootstrap=10, max_weight=1_000.0)
+
+
+def narrow() -> Evaluation:
+    """Money that hardly varies about a large mean: few decimals would show no width."""
+    log = logged_batch(3_000)
+    batch: LoggedBatch = replace(log, reward=1_234_567.0 + 0.01 * log.reward)
+    reward = ColumnReward("margin", (1_234_567.0, 1_234_567.5))
+    return evaluate([batch], [Named()], reward=reward, bootstrap=10)
+
+
+def without_times() -> Evaluation:
+    log = logged_batch(500)
+    chosen = log.chosen
+    return evaluate_arrays(
+        chosen=chosen,
+        reward=log.reward,
+        evaluation={"uniform": np.full((500, 3), 1 / 3)},
+        propensity=log.propensity,
+        bootstrap=0,
+    )
+
+
+def never_taken() -> Evaluation:
+    """The policy wants the one of 40 routes that the log never takes."""
+    routes = tuple(f"acquirer-{number:02d}" for number in range(40))
+    log = logged_batch(600, routes)
+    assert log.probability is not None
+    given = log.probability.reshape(600, 40).copy()
+    given[:, 39] = 0.0
+    given /= given.sum(axis=1, keepdims=True)
+    chosen = np.where(log.chosen == 39, 0, log.chosen)
+    flat = given.reshape(-1)
+    batch = replace(
+        log, chosen=chosen, probability=flat, propensity=flat[log.offsets[:-1] + chosen]
+    )
+    return evaluate([batch], [OnlyTheLast()], bootstrap=10)
+
+
+@dataclass(frozen=True)
+class OnlyTheLast:
+    name: str = "last"
+
+    def probabilities(self, batch: DecisionBatch) -> FloatArray:
+        given = np.zeros(batch.m)
+        given[batch.offsets[1:] - 1] = 1.0
+        return given
+
+
+_CASES: dict[str, Callable[[], Evaluation]] = {
     "ordinary": ordinary,
     "the logging policy alone": lambda: ordinary(0),
     "six policies": lambda: ordinary(6),
@@ -93,4 +148,9 @@ CASES = {
     "hostile names": hostile,
     "money": money,
     "many routes": many_routes,
+    "an alarm": alarming,
+    "narrow intervals": narrow,
+    "no times": without_times,
+    "a route never taken": never_taken,
 }
+CASES = {name: cache(make) for name, make in _CASES.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from authopt.errors import UserError
+from authopt.evaluation.report.figures import routes_shown
 from authopt.evaluation.report.html import render, write_report
-from authopt.evaluation.report.wording import Scale
+from authopt.evaluation.report.wording import Scale, command, share, weight
 from authopt.look.charts import script
 from tests.authopt.evaluation.report.evaluations import CASES, HOSTILE
 
@@ -105,9 +108,69 @@ def test_estimated_propensities_are_loud() -> None:
     assert "ESTIMATED" not in words("ordinary")
 
 
+def test_an_alarm_stands_in_the_verdict_and_marks_it() -> None:
+    assert 'class="verdict alarm"' in page("an alarm")
+    assert "Do not act on the figures" in words("an alarm")
+    assert 'class="verdict alarm"' not in page("ordinary")
+
+
 def test_intervals_that_must_not_be_relied_on_are_struck_out() -> None:
     assert 'class="vetoed"' in page("no overlap")
     assert 'class="vetoed"' not in page("ordinary")
+
+
+def test_a_gain_is_struck_out_by_its_own_veto() -> None:
+    evaluation = CASES["ordinary"]()
+    policy = evaluation.policies[1]
+    gain = policy.gains[0]
+    vetoed = replace(gain.intervals[1], vetoed="only of the gain")
+    gain = replace(gain, intervals=(gain.intervals[0], vetoed, *gain.intervals[2:]))
+    changed = replace(policy, gains=(gain, *policy.gains[1:]))
+    text = render(replace(evaluation, policies=(evaluation.policies[0], changed)))
+    assert text.count('class="vetoed"') == 1
+    assert "not the gain: only of the gain" in text
+
+
+def test_a_route_that_a_policy_wants_and_the_log_never_takes_is_in_the_chart() -> None:
+    evaluation = CASES["a route never taken"]()
+    assert len(evaluation.routes) == 40
+    assert routes_shown(evaluation)[0].route == "acquirer-39"
+    assert "20 routes that are used most, of 40" in words("a route never taken")
+
+
+def test_the_charts_are_hidden_where_scripts_do_not_run() -> None:
+    assert "<noscript><style>.chart { display: none; }</style></noscript>" in page("ordinary")
+
+
+def test_every_table_has_a_caption_and_can_be_scrolled_by_keyboard() -> None:
+    text = page("ordinary")
+    assert text.count("<table>") == text.count("<caption>") == text.count('tabindex="0"')
+
+
+def test_the_command_that_makes_the_report_again_quotes_what_the_user_named() -> None:
+    said = command(CASES["hostile names"]())
+    assert said is not None
+    assert shlex.split(said)[:5] == [
+        "authopt", "evaluate", "<b>log</b>.parquet", "--policy", HOSTILE
+    ]  # fmt: skip
+    assert command(CASES["no overlap"]()) is None
+
+
+def test_the_command_keeps_every_digit_of_the_bounds() -> None:
+    log = replace(CASES["narrow intervals"]().log, path="log.parquet")
+    said = command(replace(CASES["narrow intervals"](), log=log))
+    assert said is not None
+    assert "--reward column:margin:1234567:1234567.5" in said
+
+
+def test_a_report_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    broken = replace(CASES["ordinary"](), policies=())
+    with pytest.raises(IndexError):
+        write_report(broken, path)
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_money_is_printed_as_numbers_not_percent() -> None:
@@ -129,3 +192,29 @@ def test_writing_leaves_one_file_and_no_other(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         write_report(CASES["ordinary"](), tmp_path / "missing" / "report.html")
+
+
+@EDGES
+def test_diagnostics_routes_weights_and_times_stand_in_tables(case: str) -> None:
+    evaluation, said = CASES[case](), words(case)
+    scale = Scale.of(evaluation)
+    for policy in evaluation.policies:
+        judged, mean = policy.diagnostics, policy.diagnostics.mean_weight
+        assert f"{judged.effective_sample_size:,.0f} {judged.effective_share:.1%}" in said
+        assert f"{mean.value:.3f} ({mean.lower:.3f} to {mean.upper:.3f})" in said
+        assert share(judged.unsupported_mass) in said
+        assert share(judged.thin_mass) in said
+        assert weight(judged.largest_weight_seen) in said
+        assert weight(judged.largest_weight_possible) in said
+        if not policy.is_logging_policy:
+            assert all(f"{each.rows:,}" in said for each in judged.weights)
+    for route in evaluation.routes:
+        eligible, logged = share(route.eligible), share(route.logged)
+        assert f"{route.route} {eligible} {logged} {share(route.logging)}" in said
+        assert all(share(wanted) in said for wanted in route.evaluation.values())
+    for stretch in evaluation.over_time:
+        at = f"{stretch.start:%Y-%m-%d %H:%M}"
+        assert f"{at} {stretch.rows:,} {scale.value(stretch.reward)}" in said
+    for remark in evaluation.remarks:
+        assert " ".join(remark.text.split()) in said
+    assert f"{evaluation.bootstrap:,} bootstrap replicates" in said
