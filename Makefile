@@ -41,7 +41,8 @@ sample: $(STAMP) ## make data/sample.parquet again, from the simulator
 	$(BIN)/authopt simulate --payments 20000 --seed 1 --out data/sample.parquet
 
 bench: $(STAMP) ## the benchmarks, quick form
-	$(BIN)/python -m benchmarks.evaluate_vs_obp --quick
+	@for name in evaluate_vs_obp train_vs_vw_driver decide_vs_vw_predict serve_vs_bare_flask; do \
+		$(BIN)/python -m benchmarks.$$name --quick || failed=1; done; exit $${failed:-0}
 
 clean: ## remove the virtual environment and what the tools left
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-out
