@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from authopt.logs.files import write_log
 from click.testing import CliRunner, Result
 
 from authopt.cli import main
 from authopt.evaluation.commands import evaluate
+from authopt.logs.files import write_log
 from authopt.logs.schema import PropensitySource
 from tests.factories import logged_batch
 

@@ -9,7 +9,6 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
-from authopt.policies.logged import LoggedPolicy
 
 from authopt.batch import DecisionBatch, FloatArray, LoggedBatch
 from authopt.errors import UserError
@@ -17,6 +16,7 @@ from authopt.evaluation.arrays import evaluate_arrays
 from authopt.evaluation.engine import evaluate
 from authopt.evaluation.result import LOGGING_POLICY, Level
 from authopt.logs.schema import PropensitySource
+from authopt.policies.logged import LoggedPolicy
 from authopt.rewards import ColumnReward
 from tests.factories import logged_batch
 
