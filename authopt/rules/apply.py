@@ -201,13 +201,13 @@ def _reasons(batch: DecisionBatch, rules: Rules) -> tuple[BoolArray, ReasonArray
     by_advice = np.where(barred, advice_reason, NO_REASON)
 
     delay_s = batch.action_delay_s
-    since_last = np.nan_to_num(_numbers(batch, "seconds_since_last_attempt"))
+    since_last = _known_seconds(batch, "seconds_since_last_attempt")
     too_early = since_last[of_decision] + delay_s < advice.wait_s[at][of_decision]
     found = np.where(too_early, advice_reason[of_decision], NO_REASON)
     found = np.where(by_advice[of_decision] >= 0, by_advice[of_decision], found)
     found = np.where(by_response[of_decision] >= 0, by_response[of_decision], found)
 
-    since_first = np.nan_to_num(_numbers(batch, "seconds_since_first_attempt"))
+    since_first = _known_seconds(batch, "seconds_since_first_attempt")
     at_s = since_first[of_decision] + delay_s
     network = _networks(batch, limits.networks)
     for place in range(limits.attempts.shape[1]):
@@ -248,6 +248,11 @@ def _advice_endings(table: CodeTable) -> dict[int, str]:
 def _numbers(batch: DecisionBatch, name: str) -> FloatArray:
     column = batch.context.get(name)
     return np.asarray(column, np.float64) if column is not None else np.full(batch.n, np.nan)
+
+
+def _known_seconds(batch: DecisionBatch, name: str) -> FloatArray:
+    seconds = _numbers(batch, name)
+    return np.where(np.isnan(seconds), 0.0, seconds)
 
 
 def _codes(batch: DecisionBatch, name: str, table: CodeTable) -> CodeArray:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,9 +83,7 @@ class CodeTable:
 
     def code_of(self, column: Categorical) -> CodeArray:
         """int32[n], positions in ``codes``; -1 where missing or unknown."""
-        index = {code: position for position, code in enumerate(self.codes)}
-        known = [index.get(canonical(value), -1) for value in column.categories]
-        return np.array([*known, -1], np.int32)[column.codes]
+        return _positions(self.codes, column.categories)[column.codes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +108,15 @@ class LimitTable:
     window_s: IntArray
     text: tuple[str, ...]
     row: npt.NDArray[np.int16]
+
+
+@lru_cache(maxsize=1024)
+def _positions(codes: tuple[str, ...], values: tuple[str, ...]) -> CodeArray:
+    """int32[values + 1], the place of each value among the codes; -1 at the end, for missing."""
+    index = {code: position for position, code in enumerate(codes)}
+    found = np.array([*(index.get(canonical(value), -1) for value in values), -1], np.int32)
+    found.flags.writeable = False
+    return found
 
 
 def canonical(code: str) -> str:
