@@ -87,7 +87,7 @@ RATE_ONLY = ("window", "hedging", "dimensions")
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
-    default=0.1,
+    default=0.05,
     show_default=True,
     help="vw: size of the steps.",
 )

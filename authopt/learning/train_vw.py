@@ -58,10 +58,11 @@ class VwOptions:
     epsilon
         share of uniform exploration: each of k actions gets at least ``epsilon / k``.
     learning_rate, power_t
-        VW's. Measured on simulated routing with 5 routes, 500 BINs and 80 issuers: with 150,000
-        decisions, a rate of 0.05 to 0.1 and a power of 0.5 gave 0.806 approved, a power of 0 (steps
-        that do not shrink) 0.787 at best, the best single route 0.739. A power of 0 is for logs
-        over which the world changed.
+        VW's. Measured on the simulator's world, trained on 150,000 payments and run on 60,000
+        others: a rate of 0.02 had 93.75% of the payments paid in the end, 0.05 93.61%, 0.1 93.32%,
+        0.3 92.95%, uniform routing 90.68% (standard error 0.12%); trained on 20,000 payments, 0.05
+        was the best with 92.99%. A power of 0 (steps that do not shrink) is for logs over which the
+        world changed.
     passes
         times that VW goes over the log.
     bits
@@ -72,7 +73,7 @@ class VwOptions:
 
     explorer: Literal["epsilon", "squarecb"] = "epsilon"
     epsilon: float = 0.05
-    learning_rate: float = 0.1
+    learning_rate: float = 0.05
     power_t: float = 0.5
     passes: int = 1
     bits: int = 20
