@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -315,6 +316,12 @@ class LoggedBatch(DecisionBatch):
     def keep_actions(self, keep: BoolArray) -> Self:
         """Not offered: a log says what was eligible; changing that would falsify it."""
         raise TypeError("the eligible actions of a logged decision cannot be changed")
+
+
+def utc_datetime(time: np.datetime64 | None) -> datetime | None:
+    """An instant of a batch (UTC) as Python holds it; None where there is none."""
+    moment = None if time is None else time.astype("M8[us]").item()
+    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else None
 
 
 def concat(batches: Sequence[LoggedBatch]) -> LoggedBatch:

@@ -12,6 +12,8 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from authopt.errors import UserError
+
 T = TypeVar("T")
 
 ACCENT = "cyan"
@@ -78,6 +80,21 @@ def json_option(function: Any) -> Any:
     return click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for machines.")(
         function
     )
+
+
+def distinct_files(names: str, *paths: Path | None) -> None:
+    """Raise a UserError where two of the files that a command reads and writes are the same.
+
+    Parameters
+    ----------
+    names
+        how the user knows them, such as "LOG, OUT and --rejects".
+    paths
+        the files; None where an option was not given.
+    """
+    resolved = [path.resolve() for path in paths if path is not None]
+    if len(set(resolved)) < len(resolved):
+        raise UserError(f"{names} must be different files")
 
 
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -31,7 +31,14 @@ from simulator.declines import (
     Ending,
 )
 from simulator.eligible import MOST_ATTEMPTS, Offers
-from simulator.world import INITIATORS, World, advice_names, local_time, previous_ending
+from simulator.world import (
+    INITIATORS,
+    World,
+    advice_names,
+    codes_of,
+    local_time,
+    previous_ending,
+)
 
 NO_ATTEMPT = -1
 """Stands for the ending where the payment was given up."""
@@ -97,7 +104,7 @@ def following(
     offers: Offers, batch: LoggedBatch, ending: IntArray, attempt: int, seed: int
 ) -> DecisionBatch:
     """The decision points after the declines of a wave of attempts of the same number."""
-    initiator = _codes(batch, "initiator", INITIATORS)
+    initiator = codes_of(batch, "initiator", INITIATORS)
     most = np.array([MOST_ATTEMPTS[each] for each in INITIATORS])[initiator]
     authenticates = _draw(batch, "authentication", seed) < STEP_UP_SHARE
     leaves = (ending == Ending.AUTHENTICATE) & ~authenticates
@@ -116,7 +123,7 @@ def following(
     since_first = np.where(attempt == 1, 0.0, since_first) + since_last
     response, advice = last.outcome["response_code"], last.outcome["advice_code"]
     seconds = decided_at.astype("M8[s]").astype(np.int64)
-    country = _codes(last, "issuer_country", tuple(HOURS_FROM_UTC))
+    country = codes_of(last, "issuer_country", tuple(HOURS_FROM_UTC))
     hour, weekday = local_time(seconds, np.array([*HOURS_FROM_UTC.values()])[country])
     three_ds = np.asarray(last.context["three_ds"])
     context: dict[str, Column] = {
@@ -131,7 +138,7 @@ def following(
         "seconds_since_last_attempt": since_last,
         DATA_UPDATED: (stepped_up | renewed).astype(np.float64),
     }
-    currency = _codes(last, "currency", CURRENCIES)
+    currency = codes_of(last, "currency", CURRENCIES)
     route, delay_s, offsets = offers.of(currency, initiator[rows], retry=True)
     return DecisionBatch(
         decision_id=decision_ids(last.payment_id, attempt + 1),
@@ -150,19 +157,13 @@ def _draw(batch: DecisionBatch, purpose: str, seed: int) -> FloatArray:
     return draw(batch.decision_id, purpose, seed)
 
 
-def _codes(batch: DecisionBatch, name: str, values: tuple[str, ...]) -> IntArray:
-    column = batch.context[name]
-    assert isinstance(column, Categorical)
-    return column.recode(values).astype(np.int64)
-
-
 def _sent(batch: LoggedBatch) -> np.ndarray:
     delay = batch.action_delay_s[batch.chosen_action].astype("m8[s]")
     return np.asarray(batch.decided_at + delay)
 
 
 def _suspicion(world: World, batch: DecisionBatch) -> FloatArray:
-    issuer = _codes(batch, "issuer", tuple(each.name for each in world.issuers))
+    issuer = codes_of(batch, "issuer", tuple(each.name for each in world.issuers))
     return np.array([each.suspicion for each in world.issuers])[issuer]
 
 
@@ -185,7 +186,7 @@ def _response_codes(batch: DecisionBatch, ending: IntArray) -> Categorical:
 def _advice_codes(batch: DecisionBatch, ending: IntArray, seed: int) -> Categorical:
     codes = np.full(batch.n, -1, np.int32)
     uniform = _draw(batch, "advice", seed)
-    initiator = _codes(batch, "initiator", INITIATORS)
+    initiator = codes_of(batch, "initiator", INITIATORS)
     mastercard = _is_mastercard(batch)
     for (state, started_by), weighted in ADVICE.items():
         rows = mastercard & (ending == state) & (initiator == INITIATORS.index(started_by))

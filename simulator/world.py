@@ -124,27 +124,27 @@ class World:
         decision = np.searchsorted(batch.offsets, actions, side="right") - 1
         known = Categorical(batch.action_route, batch.routes).recode(self.route_names)
         route = known[actions].astype(np.int64)
-        issuer = _codes(batch, "issuer", [issuer.name for issuer in self.issuers])[decision]
-        merchant = _codes(batch, "merchant_id", [shop.name for shop in self.merchants])[decision]
+        issuer = codes_of(batch, "issuer", [issuer.name for issuer in self.issuers])[decision]
+        merchant = codes_of(batch, "merchant_id", [shop.name for shop in self.merchants])[decision]
         for name, codes in (("route", route), ("issuer", issuer), ("merchant", merchant)):
             if (codes < 0).any():
                 raise ValueError(f"a {name} of the batch is not of this world")
         delay_s = batch.action_delay_s[actions].astype(np.float64)
-        recurring = _codes(batch, "initiator", INITIATORS)[decision] == _MIT
+        recurring = codes_of(batch, "initiator", INITIATORS)[decision] == _MIT
         ending = previous_ending(batch)[decision]
-        since_last = np.nan_to_num(_numbers(batch, "seconds_since_last_attempt"))[decision]
+        since_last = np.nan_to_num(numbers_of(batch, "seconds_since_last_attempt"))[decision]
         wait_s = since_last + delay_s
 
         blocked = self.first_states(batch).sum(axis=1)[decision]
         stay_s = time_in_state(batch)[decision]
         blocked = np.where(ending >= 0, np.exp(-wait_s / stay_s), blocked)
 
-        same_route = _codes(batch, "previous_route", self.route_names)[decision] == route
+        same_route = codes_of(batch, "previous_route", self.route_names)[decision] == route
         failure = np.array([each.failure for each in self.routes])[route]
         still_down = (ending == Ending.ROUTE_DOWN) & same_route
         route_down = failure + (1 - failure) * still_down * np.exp(-wait_s / ROUTE_RETURN_S)
 
-        three_ds = _numbers(batch, "three_ds")[decision] == 1
+        three_ds = numbers_of(batch, "three_ds")[decision] == 1
         asks = np.array([each.step_up for each in self.issuers])[issuer]
         step_up = np.where(recurring | three_ds, 0.0, asks)
 
@@ -152,7 +152,7 @@ class World:
         refused = np.where(same_route, REFUSED_SAME_ROUTE, REFUSED_OTHER_ROUTE)
         held_against = np.where(ending == Ending.REFUSED, refused, 0.0)
         held_against[ending == Ending.SUSPECTED] = SUSPECTED_ANY_ROUTE
-        token = _numbers(batch, "token")[decision] == 1
+        token = numbers_of(batch, "token")[decision] == 1
         score = self._base(batch, decision, issuer, merchant, recurring, three_ds, delay_s)
         score += self._for_route(issuer, route, token) + held_against * fading
         return Chances(blocked, route_down, step_up, expit(score))
@@ -173,7 +173,7 @@ class World:
             return np.array([getattr(each, name) for each in self.issuers])[issuer]
 
         median = np.array([each.median_minor for each in self.merchants])[merchant]
-        amount = np.log(np.maximum(_numbers(batch, "amount_minor")[decision], 1.0) / median)
+        amount = np.log(np.maximum(numbers_of(batch, "amount_minor")[decision], 1.0) / median)
         hours = np.array([HOURS_FROM_UTC[each.country] for each in self.issuers])[issuer]
         seconds = batch.decided_at.astype("M8[s]").astype(np.int64)[decision] + delay_s
         hour, weekday = local_time(seconds, hours)
@@ -204,9 +204,9 @@ class World:
 
     def first_states(self, batch: DecisionBatch) -> FloatArray:
         """float64[n, states]: chance that a first attempt meets each of ``declines.STATES``."""
-        issuer = _codes(batch, "issuer", [each.name for each in self.issuers])
-        initiator = _codes(batch, "initiator", INITIATORS)
-        funding = _codes(batch, "funding", FUNDINGS)
+        issuer = codes_of(batch, "issuer", [each.name for each in self.issuers])
+        initiator = codes_of(batch, "initiator", INITIATORS)
+        funding = codes_of(batch, "funding", FUNDINGS)
         shares = np.array([STATE_SHARE[each] for each in INITIATORS])[initiator]
         factor = np.array([FUNDS_FACTOR.get(each, 1.0) for each in FUNDINGS])[funding]
         no_funds, down = STATES.index(Ending.NO_FUNDS), STATES.index(Ending.ISSUER_DOWN)
@@ -257,19 +257,19 @@ def time_in_state(batch: DecisionBatch) -> FloatArray:
     Tiny where nothing blocks the card, infinite where the state lasts.
     """
     ending = previous_ending(batch)
-    funding = _codes(batch, "funding", FUNDINGS)
+    funding = codes_of(batch, "funding", FUNDINGS)
     mean_s = np.full(batch.n, 1e-9)
     no_funds = ending == Ending.NO_FUNDS
     returns = np.array([FUNDS_RETURN_S.get(each, LIMIT_RETURN_S) for each in FUNDINGS])[funding]
     mean_s[no_funds] = returns[no_funds]
     advised = tuple(FUNDS_RETURN_BY_ADVICE_S)
-    advice = _codes(batch, "previous_advice_code", advised)
+    advice = codes_of(batch, "previous_advice_code", advised)
     known = no_funds & (advice >= 0)
     mean_s[known] = np.array([*FUNDS_RETURN_BY_ADVICE_S.values()])[advice[known]]
     mean_s[ending == Ending.OVER_LIMIT] = LIMIT_RETURN_S
     mean_s[ending == Ending.ISSUER_DOWN] = ISSUER_RETURN_S
     mean_s[np.isin(ending, LASTING)] = np.inf
-    renewed = (ending == Ending.EXPIRED) & (_numbers(batch, DATA_UPDATED) == 1)
+    renewed = (ending == Ending.EXPIRED) & (numbers_of(batch, DATA_UPDATED) == 1)
     mean_s[renewed] = 1e-9
     return mean_s
 
@@ -280,13 +280,15 @@ def advice_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(code for code in given if code is not None))
 
 
-def _codes(batch: DecisionBatch, name: str, values: Sequence[str]) -> IntArray:
+def codes_of(batch: DecisionBatch, name: str, values: Sequence[str]) -> IntArray:
+    """int64[n], a context column of names as places in ``values``; -1 where it is none of them."""
     column = batch.context.get(name)
     if not isinstance(column, Categorical):
         return np.full(batch.n, -1, np.int64)
     return column.recode(values).astype(np.int64)
 
 
-def _numbers(batch: DecisionBatch, name: str) -> FloatArray:
+def numbers_of(batch: DecisionBatch, name: str) -> FloatArray:
+    """float64[n], a context column of numbers; NaN where it is missing."""
     column = batch.context.get(name)
     return np.full(batch.n, np.nan) if column is None else np.asarray(column, np.float64)

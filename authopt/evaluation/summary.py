@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from authopt.batch import FloatArray
+from authopt.batch import FloatArray, utc_datetime
 from authopt.errors import UserError
 from authopt.evaluation import diagnostics, intervals
 from authopt.evaluation.covering import Range, gain_limits, value_limits
@@ -127,8 +127,8 @@ def summarise(log: LogSums, policies: Sequence[Judged], settings: Settings) -> E
         clusters=log.clusters.count(),
         clusters_exact=log.clusters.exact,
         cluster=settings.cluster,
-        first=_moment(log.first),
-        last=_moment(log.last),
+        first=utc_datetime(log.first),
+        last=utc_datetime(log.last),
         left_out=tuple(LeftOut(why, rows) for why, rows in log.left_out.most_common()),
         propensity_source=settings.propensity_source,
         full_probabilities=not log.without_probabilities,
@@ -304,10 +304,3 @@ def _over_time(log: LogSums) -> tuple[TimeBin, ...]:
         TimeBin(epoch + timedelta(hours=place * step), rows, total / rows)
         for place, (rows, total) in bins.items()
     )
-
-
-def _moment(time: np.datetime64 | None) -> datetime | None:
-    if time is None:
-        return None
-    moment = time.astype("M8[us]").item()
-    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else None

@@ -11,7 +11,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +18,7 @@ import msgspec
 import numpy as np
 
 from authopt import __version__
-from authopt.batch import LoggedBatch
+from authopt.batch import LoggedBatch, utc_datetime
 from authopt.errors import UserError
 from authopt.features.folds import sample_payments
 from authopt.features.vw_text import VwFeatures, VwText, learn_vw_features
@@ -271,14 +270,9 @@ def _record(log: Path | None, source: PropensitySource, survey: _Survey) -> LogR
         size_bytes=size,
         sha256=digest,
         propensity_source=source.value,
-        first=_moment(survey.first),
-        last=_moment(survey.last),
+        first=utc_datetime(survey.first),
+        last=utc_datetime(survey.last),
     )
-
-
-def _moment(time: np.datetime64 | None) -> datetime | None:
-    moment = None if time is None else time.astype("M8[us]").item()
-    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else None
 
 
 def _folder(out: Path) -> Path:

@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authopt.errors import CheckFailed, UserError
-from authopt.terminal import console, existing_file, json_option, new_file, notes, print_json
+from authopt.errors import CheckFailed
+from authopt.terminal import (
+    console,
+    distinct_files,
+    existing_file,
+    json_option,
+    new_file,
+    notes,
+    print_json,
+    tracked,
+)
 
 if TYPE_CHECKING:
     from authopt.logs.rejects import Rejects
@@ -40,11 +49,8 @@ def convert(log: Path, out: Path, rejects_file: Path | None, strict: bool, as_js
     """
     from authopt.logs.files import open_log, write_records
     from authopt.logs.rejects import Rejects
-    from authopt.terminal import tracked
 
-    paths = [path.resolve() for path in (log, out, rejects_file) if path is not None]
-    if len(set(paths)) < len(paths):
-        raise UserError("LOG, OUT and --rejects must be different files")
+    distinct_files("LOG, OUT and --rejects", log, out, rejects_file)
     opened = open_log(log)
     with Rejects(strict=strict, sink=rejects_file) as rejects:
         rows = write_records(

@@ -11,6 +11,7 @@ from authopt.errors import CheckFailed
 from authopt.terminal import (
     ACCENT,
     console,
+    distinct_files,
     existing_file,
     json_option,
     new_file,
@@ -59,10 +60,9 @@ def import_log(
       authopt log import payments.csv --mapping m.toml --out log.parquet --rejects rejects.csv
     """
     from authopt.logs.importing import import_file, load_mapping
-    from authopt.logs.importing.run import check_paths
     from authopt.logs.rejects import Rejects
 
-    check_paths(source, mapping, out, rejects_file)
+    distinct_files("SOURCE, --mapping, --out and --rejects", source, mapping, out, rejects_file)
     checked = load_mapping(mapping)
     advice = "Mend the row or the mapping, or leave the row out by importing without --strict"
     with Rejects(strict=strict, sink=rejects_file, advice=advice) as rejects:

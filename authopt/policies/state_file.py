@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from authopt.errors import UserError
+from authopt.whole_file import write_whole
 
 T = TypeVar("T")
 
@@ -22,17 +22,10 @@ def write_state(path: Path, state: Any) -> None:
         If the file cannot be written.
     """
     data = msgspec.json.format(msgspec.json.encode(state), indent=2) + b"\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, data)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_state(path: Path, kind: type[T], what: str, made_by: str) -> T:

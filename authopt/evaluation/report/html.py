@@ -6,8 +6,6 @@ on paper and by a screen reader.
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
 from authopt import __version__
@@ -26,6 +24,7 @@ from authopt.evaluation.report.wording import (
 )
 from authopt.evaluation.result import Evaluation
 from authopt.look import charts
+from authopt.whole_file import write_whole
 
 TEMPLATE = Path(__file__).with_name("report.html")
 STYLE = Path(charts.__file__).with_name("style.css")
@@ -39,14 +38,11 @@ def write_report(evaluation: Evaluation, path: Path) -> None:
     UserError
         If the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    data = render(evaluation).encode()
     try:
-        temporary.write_text(render(evaluation), encoding="utf-8")
-        os.replace(temporary, path)
+        write_whole(path, data)
     except OSError as error:
         raise UserError(f"{path}: the report cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def render(evaluation: Evaluation) -> str:

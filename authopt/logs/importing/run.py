@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 
 from authopt.batch import Categorical, Column, IntArray, LoggedBatch, TimeArray
-from authopt.errors import UserError
 from authopt.logs.arrow import from_column, to_arrow, to_column
 from authopt.logs.chunks import Chunk
 from authopt.logs.findings import Findings
@@ -283,10 +282,3 @@ def _logged(mapping: Mapping, records: pa.RecordBatch, grouped: Grouped) -> Logg
         reward=np.full(n, np.nan),
         outcome=outcome,
     )
-
-
-def check_paths(*paths: Path | None) -> None:
-    """Raise a UserError where two of the files are the same."""
-    resolved = [path.resolve() for path in paths if path is not None]
-    if len(set(resolved)) < len(resolved):
-        raise UserError("SOURCE, --mapping, --out and --rejects must be different files")

@@ -78,11 +78,8 @@ def typed(cells: Cells, mapping: Mapping, findings: Findings) -> Typed:
         columns["amount_minor"] = reader.amount_minor(columns.get("currency"))
     if mapping.fees:
         columns["fee_minor"] = reader.fees(route, np.asarray(columns["approved"]))
-    ids = {
-        name: reader.ids(name)
-        for name in map(str, ("payment_id", "decision_id"))
-        if name in mapping.columns
-    }
+    given = [name for name in ("payment_id", "decision_id") if name in mapping.columns]
+    ids: dict[str, list[str]] = {name: reader.ids(name) for name in given}
     if "payment_id" in ids:
         key = ids["payment_id"]
     else:
