@@ -13,9 +13,9 @@ from authopt.logs.audit.faults import FaultSums
 from authopt.logs.audit.inverse import InverseSums, deviations
 from authopt.logs.audit.rates import RateSums
 from authopt.logs.audit.sequence import SequenceSums
-from authopt.logs.audit.spill import IN_MEMORY
 from authopt.logs.audit.support import SupportSums
 from authopt.logs.audit.timeline import TimelineSums
+from authopt.spilled_rows import IN_MEMORY
 
 _MOST_CELLS = 1 << 23
 """Decisions x routes that are looked at in one go."""

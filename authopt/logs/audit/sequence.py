@@ -20,7 +20,7 @@ from authopt.batch import BoolArray, LoggedBatch
 from authopt.hashing import UIntArray, hash_strings
 from authopt.logs.audit.checks import approvals
 from authopt.logs.audit.report import Fault
-from authopt.logs.audit.spill import IN_MEMORY, Rows, SpilledRows
+from authopt.spilled_rows import IN_MEMORY, Rows, SpilledRows
 
 DECISION = np.dtype([("decision", "u8")])
 ATTEMPT = np.dtype([("payment", "u8"), ("attempt", "i4"), ("decided_at", "i8"), ("approved", "i1")])

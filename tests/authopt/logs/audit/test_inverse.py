@@ -10,8 +10,9 @@ import pytest
 from authopt.batch import LoggedBatch
 from authopt.logs.audit.inverse import InverseSums, deviations
 from authopt.logs.audit.report import InverseCheck
-from authopt.logs.audit.timeline import MOST_BINS, SLICES, TimelineSums
+from authopt.logs.audit.timeline import SLICES, TimelineSums
 from authopt.sampling import normalise, sample
+from authopt.time_bins import MOST_BINS
 from tests.factories import logged_batch
 
 

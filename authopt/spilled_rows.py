@@ -33,15 +33,26 @@ class SpilledRows:
         of a row; its first field is the key, uint64.
     in_memory
         rows kept before they are spilled.
+    order_by
+        how many of the first fields the rows of :meth:`parts` are sorted by; all by default.
+    partitions
+        how many parts spilled rows are read back in: a power of 2, at most 256.
     """
 
-    def __init__(self, dtype: npt.DTypeLike, in_memory: int = IN_MEMORY) -> None:
+    def __init__(
+        self,
+        dtype: npt.DTypeLike,
+        in_memory: int = IN_MEMORY,
+        order_by: int | None = None,
+        partitions: int = PARTITIONS,
+    ) -> None:
         self.dtype = np.dtype(dtype)
         self._in_memory = in_memory
+        self._order_by = order_by
         self._pending: list[Rows] = []
         self._pending_rows = 0
         self._file: IO[bytes] | None = None
-        self._blocks: list[list[tuple[int, int]]] = [[] for _ in range(PARTITIONS)]
+        self._blocks: list[list[tuple[int, int]]] = [[] for _ in range(partitions)]
 
     def __len__(self) -> int:
         on_disk = sum(rows for blocks in self._blocks for _, rows in blocks)
@@ -60,7 +71,7 @@ class SpilledRows:
             self._spill()
 
     def parts(self) -> Iterator[Rows]:
-        """All rows, in parts that hold every row of their keys, each sorted by all its fields."""
+        """All rows, in parts that hold every row of their keys, each part sorted."""
         if self._file is None:
             yield self._sorted(self._pending)
             return
@@ -76,16 +87,29 @@ class SpilledRows:
         for pending in other._pending:
             self.add(pending)
 
+    def everything(self) -> Rows:
+        """All rows in one array, in no order; memory-mapped where there is a temporary file."""
+        if self._file is None:
+            return np.concatenate([np.empty(0, self.dtype), *self._pending])
+        self._spill()
+        self._file.flush()
+        return np.memmap(self._file, self.dtype, mode="r")
+
     def _sorted(self, parts: list[Rows]) -> Rows:
         rows = np.concatenate(parts) if parts else np.empty(0, self.dtype)
-        fields: list[Any] = [rows[name] for name in self.dtype.names or ()]
+        key, *others = (self.dtype.names or ())[: self._order_by]
+        # Rows of a key mostly come in order already: then one sort does, instead of one per field.
+        rows = rows[np.argsort(rows[key], kind="stable")]
+        if _is_sorted(rows, key, others):
+            return rows
+        fields: list[Any] = [rows[name] for name in (key, *others)]
         return rows[np.lexsort(fields[::-1])]
 
     def _spill(self) -> None:
         if not self._pending_rows:
             return
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="authopt-audit-")  # noqa: SIM115
+            self._file = tempfile.TemporaryFile(prefix="authopt-")  # noqa: SIM115
             weakref.finalize(self, self._file.close)
         rows = np.concatenate(self._pending)
         self._pending, self._pending_rows = [], 0
@@ -94,7 +118,7 @@ class SpilledRows:
         self._file.seek(0, 2)
         start = self._file.tell()
         self._file.write(rows.tobytes())
-        for at, count in enumerate(np.bincount(partition, minlength=PARTITIONS).tolist()):
+        for at, count in enumerate(np.bincount(partition, minlength=len(self._blocks)).tolist()):
             if count:
                 self._blocks[at].append((start, count))
                 start += count * self.dtype.itemsize
@@ -102,9 +126,21 @@ class SpilledRows:
     def _partition(self, rows: Rows) -> npt.NDArray[np.uint8]:
         assert self.dtype.names is not None
         keys = rows[self.dtype.names[0]]
-        return (keys >> np.uint64(58)).astype(np.uint8)
+        bits = len(self._blocks).bit_length() - 1
+        return (keys >> np.uint64(64 - bits)).astype(np.uint8)
 
     def _read(self, start: int, rows: int) -> Rows:
         assert self._file is not None
         self._file.seek(start)
         return np.frombuffer(self._file.read(rows * self.dtype.itemsize), self.dtype)
+
+
+def _is_sorted(rows: Rows, key: str, others: list[str]) -> bool:
+    """Whether rows that are sorted by a key are sorted by the other fields within it."""
+    tied = rows[key][1:] == rows[key][:-1]
+    for name in others:
+        after, before = rows[name][1:], rows[name][:-1]
+        if bool((tied & (after < before)).any()):
+            return False
+        tied &= after == before
+    return True

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authopt.hashing import salted
-from authopt.logs.audit.spill import PARTITIONS, SpilledRows
+from authopt.spilled_rows import PARTITIONS, SpilledRows
 
 DTYPE = np.dtype([("key", "u8"), ("number", "i4")])
 
@@ -85,3 +85,31 @@ def test_partitions_share_the_rows_evenly() -> None:
     sizes = [len(part) for part in store.parts()]
     assert len(sizes) == PARTITIONS
     assert max(sizes) < 1.2 * 1_000
+
+
+@pytest.mark.parametrize("in_memory", [1, 10_000])
+def test_everything_is_there_in_one_array(in_memory: int) -> None:
+    store = SpilledRows(DTYPE, in_memory)
+    parts = [rows([1, 2, 3], [7, 8, 9]), rows([1], [6])]
+    for part in parts:
+        store.add(part)
+    everything = store.everything()
+    assert isinstance(everything, np.memmap) == store.spilled
+    assert np.array_equal(np.sort(everything), np.sort(np.concatenate(parts)))
+
+
+def test_rows_can_be_sorted_by_their_first_fields_alone() -> None:
+    store = SpilledRows(DTYPE, order_by=1)
+    store.add(rows([1, 1, 1], [3, 1, 2]))
+    (part,) = store.parts()
+    assert part["number"].tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize("partitions", [2, 256])
+def test_the_number_of_partitions_can_be_chosen(partitions: int) -> None:
+    store = SpilledRows(DTYPE, 1, partitions=partitions)
+    store.add(rows(list(range(4_000)), [0] * 4_000))
+    sizes = [len(part) for part in store.parts()]
+    assert len(sizes) == partitions
+    assert sum(sizes) == 4_000
+    assert min(sizes) > 0
