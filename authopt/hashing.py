@@ -31,11 +31,12 @@ def _mix(value: int) -> int:
 
 
 def _mix_array(values: UIntArray) -> UIntArray:
-    values = values ^ values >> np.uint64(33)
-    values *= np.uint64(_MULTIPLY_1)
-    values ^= values >> np.uint64(33)
-    values *= np.uint64(_MULTIPLY_2)
-    values ^= values >> np.uint64(33)
+    shifted = values >> np.uint64(33)
+    values = values ^ shifted
+    for factor in (_MULTIPLY_1, _MULTIPLY_2):
+        values *= np.uint64(factor)
+        np.right_shift(values, np.uint64(33), out=shifted)
+        values ^= shifted
     return values
 
 
@@ -81,9 +82,16 @@ def hash_strings(strings: pa.StringArray) -> UIntArray:
     data[:-8] = np.frombuffer(data_buffer, np.uint8)[offsets[0] : offsets[-1]]
     data[-8:] = 0
     starts = starts - offsets[0]
+    longest = int(lengths.max())
+    if longest == lengths.min():
+        for start in range(0, longest, 8):
+            words = np.ndarray((len(values),), "<u8", data, start, (longest,))
+            mask = np.uint64(_MASK >> max(0, 64 - 8 * (longest - start)))
+            values = _mix_array(values ^ (words & mask))
+        return values
     # One unaligned 64-bit word per byte position: word i is bytes i to i + 7.
     words = np.ndarray((len(data) - 7,), np.dtype("<u8"), buffer=data, strides=(1,))
-    for word in range((int(lengths.max()) + 7) // 8):
+    for word in range((longest + 7) // 8):
         left = lengths - 8 * word
         some = np.flatnonzero(left > 0) if (left <= 0).any() else slice(None)
         keep = np.minimum(left[some], 8).astype(np.uint64) * np.uint64(8)

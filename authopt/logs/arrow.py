@@ -29,7 +29,8 @@ def to_column(array: pa.Array, kind: Kind) -> Column:
     if kind is Kind.CATEGORY:
         if not pa.types.is_dictionary(array.type):
             array = array.cast(pa.string()).dictionary_encode()
-        codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+        indices = array.indices.fill_null(-1) if array.null_count else array.indices
+        codes = np.asarray(indices.to_numpy(zero_copy_only=False), np.int32)
         return Categorical(codes, tuple(array.dictionary.cast(pa.string()).to_pylist()))
     if kind is Kind.REFERENCE:
         return array.cast(pa.string())
@@ -59,7 +60,7 @@ def from_arrow(records: pa.RecordBatch, reward: Reward = DEFAULT_REWARD) -> Logg
     """
     columns = dict(zip(records.schema.names, records.columns, strict=True))
     routes = columns["eligible_route"]
-    offsets = routes.offsets.to_numpy().astype(np.int64)
+    offsets = routes.offsets.to_numpy()
     route = to_column(routes.flatten(), Kind.CATEGORY)
     assert isinstance(route, Categorical)
     context: dict[str, Column] = {}
@@ -88,7 +89,7 @@ def from_arrow(records: pa.RecordBatch, reward: Reward = DEFAULT_REWARD) -> Logg
         routes=route.categories,
         action_route=route.codes,
         action_delay_s=columns["eligible_delay_s"].flatten().to_numpy(),
-        offsets=offsets - offsets[0],
+        offsets=np.subtract(offsets, offsets[0], dtype=np.int64),
         action_features=features,
         chosen=columns["chosen"].to_numpy().astype(np.int64),
         propensity=_floats(columns["propensity"]) if "propensity" in columns else unknown,

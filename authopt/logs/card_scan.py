@@ -24,43 +24,36 @@ def card_numbers_in(strings: pa.StringArray) -> Positions:
     """Indices of the strings that hold what ``card_numbers.contains_card_number`` finds.
 
     That test costs a microsecond or more per string. Here a few passes over the bytes of the whole
-    column find the strings with 13 digits or separators in a row; UUIDs and pure digits among them
-    are judged as arrays too, and only the rest one by one.
+    column find the strings with 13 digits or separators in a row, and a few more over theirs judge
+    them; only strings with a UUID in them that is not all of them are judged one by one.
 
     Parameters
     ----------
     strings
         Arrow strings; nulls hold nothing.
     """
-    _, offsets_buffer, data = strings.buffers()
-    if not len(strings) or data is None:
-        return np.empty(0, np.intp)
-    offsets = np.frombuffer(offsets_buffer, np.int32)[strings.offset :][: len(strings) + 1]
-    text = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
-    ends = offsets[1:] - offsets[0]
-    candidates = _candidates(text, ends)
+    candidates = _candidates(*_bytes_of(strings))
     if not len(candidates):
         return candidates
-    starts = (offsets[:-1] - offsets[0])[candidates]
-    lengths = ends[candidates] - starts
-    open_: BoolArray = np.ones(len(candidates), np.bool_)
+    texts = strings.take(pa.array(candidates))
+    text, ends = _bytes_of(texts)
     found: BoolArray = np.zeros(len(candidates), np.bool_)
-    for length in (*_LENGTHS, _UUID_LENGTH):
-        same = np.flatnonzero(lengths == length)
-        if not len(same):
-            continue
-        characters = text[starts[same, np.newaxis] + np.arange(length)]
-        if length == _UUID_LENGTH:
-            open_[same[_are_uuids(characters)]] = False
-        else:
-            digits = characters - np.uint8(ord("0"))
-            pure = (digits < 10).all(axis=1)
-            open_[same[pure]] = False
-            found[same[pure]] = _are_card_numbers(digits[pure])
-    left = np.flatnonzero(open_)
-    texts = strings.take(pa.array(candidates[left])).to_pylist()
-    found[left] = [text is not None and contains_card_number(text) for text in texts]
+    found[_with_card_numbers(text, ends)] = True
+    maybe = _with_uuid_hyphens(text, ends)
+    if len(maybe):
+        maybe = maybe[~_are_uuids(text, ends, maybe, found)]
+        left = texts.take(pa.array(maybe)).to_pylist()
+        found[maybe] = [contains_card_number(each) for each in left]
     return candidates[found]
+
+
+def _bytes_of(strings: pa.StringArray) -> tuple[Bytes, npt.NDArray[np.int32]]:
+    """All characters, one string after the other, and where each string ends."""
+    _, offsets_buffer, data = strings.buffers()
+    if not len(strings) or data is None:
+        return np.empty(0, np.uint8), np.zeros(len(strings), np.int32)
+    offsets = np.frombuffer(offsets_buffer, np.int32)[strings.offset :][: len(strings) + 1]
+    return np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]], offsets[1:] - offsets[0]
 
 
 def _candidates(text: Bytes, ends: npt.NDArray[np.int32]) -> Positions:
@@ -79,16 +72,59 @@ def _candidates(text: Bytes, ends: npt.NDArray[np.int32]) -> Positions:
     return inside[np.flatnonzero(np.diff(inside, prepend=-1))]
 
 
-def _are_uuids(characters: Bytes) -> BoolArray:
-    hyphens = characters[:, _UUID_HYPHENS] == ord("-")
-    rest = np.delete(np.arange(_UUID_LENGTH), _UUID_HYPHENS)
-    return np.asarray(hyphens.all(axis=1) & _IS_HEX[characters[:, rest]].all(axis=1))
+def _with_card_numbers(text: Bytes, ends: npt.NDArray[np.int32]) -> Positions:
+    """Strings with a card number, if no UUID is taken out of them before; none may be empty."""
+    begins = np.zeros(len(text) + 1, np.bool_)
+    begins[ends] = begins[0] = True
+    is_digit = (text - np.uint8(ord("0"))) < 10
+    after_digit = np.concatenate([[False], is_digit[:-1]]) & ~begins[:-1]
+    before_digit = np.concatenate([is_digit[1:], [False]]) & ~begins[1:]
+    # A chain is of digits, with at most one separator between any two.
+    in_chain = (text == ord(" ")) | (text == ord("-")) | (text == ord("."))
+    in_chain &= after_digit & before_digit
+    in_chain |= is_digit
+    first = in_chain.copy()
+    first[1:] &= ~in_chain[:-1] | begins[1:-1]
+    digits = text[is_digit] - np.uint8(ord("0"))
+    starts = np.flatnonzero(first)
+    place = (np.cumsum(is_digit, dtype=np.int32) - is_digit)[starts]
+    counts = np.diff(place, append=len(digits))
+    found: BoolArray = np.zeros(len(starts), np.bool_)
+    for length in _LENGTHS:
+        same = np.flatnonzero(counts == length)
+        found[same] = _are_card_numbers(digits[place[same, np.newaxis] + np.arange(length)])
+    return np.unique(np.searchsorted(ends, starts[found], side="right"))
 
 
 def _are_card_numbers(digits: Bytes) -> BoolArray:
     """bool[k], for k rows of 13 to 19 digits each (uint8): issuer digit and Luhn check."""
-    values = digits.astype(np.int64)
+    values = digits.copy()
     values[:, -2::-2] *= 2
     values[values > 9] -= 9
     first = digits[:, 0]
-    return np.asarray((first >= 2) & (first <= 6) & (values.sum(axis=1) % 10 == 0))
+    total = values.sum(axis=1, dtype=np.uint8)
+    return np.asarray((first >= 2) & (first <= 6) & (total % 10 == 0))
+
+
+def _with_uuid_hyphens(text: Bytes, ends: npt.NDArray[np.int32]) -> Positions:
+    """Strings with four hyphens as far from each other as those of a UUID, and perhaps more."""
+    if len(text) < _UUID_LENGTH:
+        return np.empty(0, np.intp)
+    hyphen = text == ord("-")
+    for shift in (5, 10):
+        hyphen = hyphen[:-shift] & hyphen[shift:]
+    return np.unique(np.searchsorted(ends, np.flatnonzero(hyphen), side="right"))
+
+
+def _are_uuids(
+    text: Bytes, ends: npt.NDArray[np.int32], some: Positions, found: BoolArray
+) -> BoolArray:
+    """bool[k], which of k strings are a UUID and nothing else; these are marked as not found."""
+    starts = np.where(some > 0, ends[some - 1], 0)
+    alone = ends[some] - starts == _UUID_LENGTH
+    characters = text[starts[alone, np.newaxis] + np.arange(_UUID_LENGTH)]
+    rest = np.delete(np.arange(_UUID_LENGTH), _UUID_HYPHENS)
+    hyphens = characters[:, _UUID_HYPHENS] == ord("-")
+    alone[alone] = hyphens.all(axis=1) & _IS_HEX[characters[:, rest]].all(axis=1)
+    found[some[alone]] = False
+    return np.asarray(alone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -28,6 +28,25 @@ class Chunk:
     findings: Findings
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of rows of a log that can be read without what stands before it.
+
+    Attributes
+    ----------
+    before
+        rows of the file that stand before it.
+    rows
+        its own rows, sound or not.
+    groups
+        its row groups: the number of the first, and of the first that is not in it any more.
+    """
+
+    before: int
+    rows: int
+    groups: tuple[int, int]
+
+
 class LogReader(Protocol):
     """Reads one file of one format."""
 
@@ -49,6 +68,19 @@ class LogReader(Protocol):
 
     def chunks(self, columns: Collection[str] | None, chunk_rows: int) -> Iterator[Chunk]:
         """The rows, about ``chunk_rows`` at a time, with the columns asked for (None: all)."""
+
+
+@runtime_checkable
+class SpanReader(LogReader, Protocol):
+    """Reads a format whose files can be read in parts."""
+
+    def spans(self, rows: int) -> list[Span]:
+        """The file in parts of about ``rows`` rows, in order; none where it has no rows."""
+
+    def span_chunks(
+        self, span: Span, columns: Collection[str] | None, chunk_rows: int
+    ) -> Iterator[Chunk]:
+        """As ``chunks``, of one part; rows are numbered as in the whole file."""
 
 
 class LogSink(Protocol):

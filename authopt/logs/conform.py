@@ -157,6 +157,8 @@ def lists_of(lengths: npt.NDArray[Any], elements: pa.Array, missing: BoolArray) 
 
 def list_lengths(array: pa.Array) -> npt.NDArray[np.int64]:
     """int64[n], number of elements of each list; 0 where it is null."""
+    if pa.types.is_list(array.type) and not array.null_count:
+        return np.asarray(np.diff(array.offsets.to_numpy()), np.int64)
     lengths = pc.fill_null(pc.list_value_length(array), 0)
     return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)
 

@@ -11,8 +11,9 @@ import pyarrow as pa
 from authopt.batch import LoggedBatch, concat
 from authopt.errors import UserError
 from authopt.logs.arrow import from_arrow, to_arrow
-from authopt.logs.chunks import LogReader
+from authopt.logs.chunks import Chunk, LogReader, Span, SpanReader
 from authopt.logs.formats import reader_of
+from authopt.logs.read_ahead import ahead
 from authopt.logs.rejects import Rejects
 from authopt.logs.schema import PROPENSITY, REQUIRED, PropensitySource, column_rank
 from authopt.logs.validate import sound_records
@@ -20,6 +21,9 @@ from authopt.logs.writing import LogWriter
 from authopt.rewards import DEFAULT_REWARD, Reward
 
 CHUNK_ROWS = 65_536
+
+SPAN_ROWS = 524_288
+"""Rows of a part of a log that is worked on for itself: enough for its start to cost little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class AttemptLog:
         rejects: Rejects | None = None,
         chunk_rows: int = CHUNK_ROWS,
         columns: Collection[str] | None = None,
+        span: Span | None = None,
     ) -> Iterator[LoggedBatch]:
         """The log, chunk by chunk, in the order of the file; memory is bounded by the chunk.
 
@@ -68,6 +73,8 @@ class AttemptLog:
         columns
             context, outcome and custom columns to read; None for all. The required ones, the
             propensities and what the reward needs are always read. Only what is read is validated.
+        span
+            read this part alone (:meth:`spans`); None for all.
 
         Raises
         ------
@@ -76,8 +83,8 @@ class AttemptLog:
         """
         if columns is not None:
             columns = {*columns, *reward.columns}
-        for records in self.records(rejects=rejects, chunk_rows=chunk_rows, columns=columns):
-            yield from_arrow(records, reward)
+        records = self._sound(rejects, chunk_rows, columns, span)
+        return ahead(from_arrow(each, reward) for each in records)
 
     def records(
         self,
@@ -85,18 +92,45 @@ class AttemptLog:
         rejects: Rejects | None = None,
         chunk_rows: int = CHUNK_ROWS,
         columns: Collection[str] | None = None,
+        span: Span | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """The sound rows as Arrow record batches, columns in the types and order of the schema.
 
         Parameters and exceptions as for :meth:`batches`.
         """
+        return ahead(self._sound(rejects, chunk_rows, columns, span))
+
+    def _sound(
+        self,
+        rejects: Rejects | None,
+        chunk_rows: int,
+        columns: Collection[str] | None,
+        span: Span | None,
+    ) -> Iterator[pa.RecordBatch]:
         rejects = Rejects(strict=True) if rejects is None else rejects
         if columns is not None:
             columns = {*columns, *REQUIRED, *PROPENSITY}
-        for chunk in self._reader.chunks(columns, chunk_rows):
+        for chunk in self._chunks(columns, chunk_rows, span):
             records = sound_records(chunk, rejects)
             if len(records):
                 yield records.select(sorted(records.schema.names, key=column_rank))
+
+    def spans(self, rows: int = SPAN_ROWS) -> list[Span] | None:
+        """Parts of the log that can be read each for itself, in order, of about ``rows`` rows.
+
+        None where the format knows no parts (all but Parquet). They depend on the file and
+        ``rows`` alone.
+        """
+        return self._reader.spans(rows) if isinstance(self._reader, SpanReader) else None
+
+    def _chunks(
+        self, columns: Collection[str] | None, chunk_rows: int, span: Span | None
+    ) -> Iterator[Chunk]:
+        if span is None:
+            return self._reader.chunks(columns, chunk_rows)
+        if not isinstance(self._reader, SpanReader):
+            raise ValueError(f"{self.path}: its format cannot be read in parts")
+        return self._reader.span_chunks(span, columns, chunk_rows)
 
 
 def open_log(path: Path) -> AttemptLog:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from authopt.errors import UserError
-from authopt.logs.chunks import Chunk
+from authopt.logs.chunks import Chunk, Span
 from authopt.logs.conform import conform, file_type
 from authopt.logs.findings import Findings
 from authopt.logs.schema import (
@@ -54,9 +53,14 @@ class ParquetReader:
 
     def _read_footer(self) -> None:
         where = str(self._path)
+        self._footer: pq.FileMetaData | None = None
         with self._open() as file:
             schema, footer = file.schema_arrow, file.metadata
+            self._footer = footer
             self.num_rows: int | None = footer.num_rows
+            self._group_rows = [
+                footer.row_group(group).num_rows for group in range(footer.num_row_groups)
+            ]
             check_version(schema.metadata, where)
             check_columns(schema.names, where)
             self.columns: tuple[str, ...] = tuple(schema.names)
@@ -69,6 +73,7 @@ class ParquetReader:
     def _open(self) -> pq.ParquetFile:
         return pq.ParquetFile(
             self._path,
+            metadata=self._footer,
             buffer_size=_BUFFER_BYTES,
             pre_buffer=False,
             page_checksum_verification=True,
@@ -76,11 +81,29 @@ class ParquetReader:
 
     def chunks(self, columns: Collection[str] | None, chunk_rows: int) -> Iterator[Chunk]:
         """The rows, at most ``chunk_rows`` at a time, with the columns asked for (None: all)."""
+        whole = Span(0, sum(self._group_rows), (0, len(self._group_rows)))
+        return self.span_chunks(whole, columns, chunk_rows)
+
+    def spans(self, rows: int) -> list[Span]:
+        """The file in parts of about ``rows`` rows: whole row groups, at least one each."""
+        found: list[Span] = []
+        before = first = held = 0
+        for group, group_rows in enumerate(self._group_rows, start=1):
+            held += group_rows
+            if held >= rows or (held and group == len(self._group_rows)):
+                found.append(Span(before, held, (first, group)))
+                before, first, held = before + held, group, 0
+        return found
+
+    def span_chunks(
+        self, span: Span, columns: Collection[str] | None, chunk_rows: int
+    ) -> Iterator[Chunk]:
+        """As :meth:`chunks`, of one part; rows are numbered as in the whole file."""
         names = [name for name in self.columns if columns is None or name in columns]
-        done = 0
+        done = span.before
         try:
             with self._open() as file:
-                for records in _batches(file, names, chunk_rows):
+                for records in _decoded(file, range(*span.groups), names, chunk_rows):
                     rows = np.arange(done + 1, done + len(records) + 1)
                     findings = Findings(str(self._path), rows)
                     done += len(records)
@@ -89,19 +112,11 @@ class ParquetReader:
             raise _unreadable(self._path, error, done) from error
 
 
-def _batches(file: pq.ParquetFile, names: list[str], rows: int) -> Iterator[pa.RecordBatch]:
-    """The file's batches, each decoded while the one before is in use."""
-    with ThreadPoolExecutor(1) as worker:
-        batches = _decoded(file, names, rows)
-        coming = worker.submit(next, batches, None)
-        while (records := coming.result()) is not None:
-            coming = worker.submit(next, batches, None)
-            yield records
-
-
-def _decoded(file: pq.ParquetFile, names: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+def _decoded(
+    file: pq.ParquetFile, groups: range, names: list[str], rows: int
+) -> Iterator[pa.RecordBatch]:
     # Arrow has no list of dictionaries that spans row groups, each with its own dictionary.
-    for group in range(file.num_row_groups):
+    for group in groups:
         yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=names)
 
 

@@ -155,17 +155,18 @@ def _repeated(codes: npt.NDArray[np.int32], delays: IntArray, sound: _Sound) -> 
         same = (row[1:] == row[:-1]) & (code[1:] == code[:-1]) & (delay[1:] == delay[:-1])
         return np.unique(row[1:][same])
     found: list[Positions] = []
+    # reaches[i]: the actions i and i + step belong to different rows.
+    begins = np.zeros(len(codes), np.bool_)
+    begins[sound.starts] = True
+    reaches = np.zeros(len(codes), np.bool_)
     for step in range(1, sound.most):
+        reaches = reaches[:-1] | begins[step:]
         same = codes[step:] == codes[:-step]
-        if sound.even:
-            # Pairs that reach over into the next decision are at the end of each.
-            padded = np.concatenate([same, np.zeros(step, np.bool_)])
-            padded.reshape(sound.n, sound.most)[:, sound.most - step :] = False
-            same = padded[: len(same)]
+        same &= ~reaches
         if same.any():
-            same &= delays[step:] == delays[:-step]
-            same &= sound.parents[step:] == sound.parents[:-step]
-            found.append(sound.parents[:-step][same])
+            twice = np.flatnonzero(same)
+            twice = twice[delays[twice] == delays[twice + step]]
+            found.append(sound.parents[twice])
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.intp)
 
 
@@ -193,8 +194,9 @@ def _check_probabilities(sound: _Sound) -> None:
         sums = values.reshape(sound.n, sound.most).sum(axis=1)
     else:
         sums = np.add.reduceat(values, sound.starts)
-    no_probability = ~((values >= 0) & (values <= 1 + TOLERANCE))
-    if no_probability.any():
+    # A comparison with NaN is false: missing values count as none, too.
+    if not (values.min() >= 0 and values.max() <= 1 + TOLERANCE):
+        no_probability = ~((values >= 0) & (values <= 1 + TOLERANCE))
         bad = np.zeros(sound.n, np.bool_)
         bad[sound.parents[no_probability]] = True
         sound.flag_where(
