@@ -75,25 +75,49 @@ def by_priority(
     length = len(priority)
     unnamed, stop = length, length + 1
     ranks = [stop if route == STOP_ROUTE else rank_of.get(route, unnamed) for route in batch.routes]
-    rank = np.array(ranks, np.int64)[batch.action_route]
-    if cascade:
-        first = np.repeat(_after_previous(batch, rank_of), batch.counts)
-        rank = np.where(rank < length, (rank - first) % max(length, 1), rank)
-    return first_of_each(batch, rank)
+    rank = np.array(ranks, np.int64)
+    after = _after_previous(batch, rank_of) if cascade else None
+    if after is None:
+        return first_of_each(batch, rank[batch.action_route])
+    turns = np.arange(length + 1)[:, None]
+    table = np.where(rank < length, (rank - turns) % max(length, 1), rank)
+    cell = np.repeat(after * len(rank), batch.counts) + batch.action_route
+    return first_of_each(batch, table.ravel()[cell])
 
 
-def _after_previous(batch: DecisionBatch, rank_of: dict[str, int]) -> IntArray:
-    """int64[n], the rank after that of the previous route; 0 where there is none in the order."""
+def _after_previous(batch: DecisionBatch, rank_of: dict[str, int]) -> IntArray | None:
+    """int64[n], the rank after that of the previous route; 0 where there is none in the order.
+
+    None where no previous route is known at all.
+    """
     previous = batch.context.get("previous_route")
     if not isinstance(previous, Categorical):
-        return np.zeros(batch.n, np.int64)
+        return None
     after = [rank_of.get(route, -1) + 1 for route in previous.categories]
     return np.array([*after, 0], np.int64)[previous.codes]
 
 
 def first_of_each(batch: DecisionBatch, rank: IntArray | FloatArray) -> FloatArray:
     """float64[m], 1 on each decision's action of lowest rank, then shortest delay, then first."""
-    order = np.lexsort((batch.action_delay_s, rank, batch.decision_of_action))
     probability = np.zeros(batch.m)
-    probability[order[batch.offsets[:-1]]] = 1.0
+    if not batch.n:
+        return probability
+    if rank.dtype.kind == "i" and not batch.action_delay_s.any():
+        # Rank and place in one number: the least of a decision tells where it stands.
+        place = rank * batch.m + np.arange(batch.m)
+        probability[np.minimum.reduceat(place, batch.offsets[:-1]) % batch.m] = 1.0
+        return probability
+    first = np.flatnonzero(rank == _least(batch, rank))
+    if len(first) > batch.n:
+        delay = np.full(batch.m, np.iinfo(np.int64).max)
+        delay[first] = batch.action_delay_s[first]
+        first = first[delay[first] == _least(batch, delay)[first]]
+        decision = np.searchsorted(batch.offsets, first, side="right")
+        first = first[np.flatnonzero(np.diff(decision, prepend=0))]
+    probability[first] = 1.0
     return probability
+
+
+def _least(batch: DecisionBatch, values: IntArray | FloatArray) -> IntArray | FloatArray:
+    """The smallest value (of m) of each decision, at all of its actions."""
+    return np.repeat(np.minimum.reduceat(values, batch.offsets[:-1]), batch.counts)

@@ -20,6 +20,7 @@ from authopt.policies.mixed import mixed
 from authopt.policies.priority import Priority
 from authopt.policies.protocol import Policy
 from authopt.policies.success_rate import SuccessRate
+from authopt.policies.table import TablePolicy
 from authopt.policies.uniform import Uniform
 
 EPSILON = "epsilon"
@@ -96,6 +97,7 @@ def load_policy(text: str) -> Policy:
     best-route   ``best-route:best.json``: the best single route
     success-rate ``success-rate`` (knows nothing yet, and learns), ``success-rate:rate.json``;
                  ``window=200``, ``hedging=0.05``, ``dimensions=network+currency``, ``strength=10``
+    table        ``table:router.csv``: probabilities by columns of the context, route and delay
     vw           ``vw:model.vw``: a model that ``authopt train`` made
     ============ ==================================================================================
 
@@ -205,6 +207,11 @@ def _success_rate(file: Path | None, options: _Options) -> Policy:
     return policy
 
 
+def _table(file: Path | None, options: _Options) -> Policy:
+    assert file is not None
+    return TablePolicy.load(file)
+
+
 def _vw(file: Path | None, options: _Options) -> Policy:
     # Vowpal Wabbit takes a third of a second to import, and only this policy needs it.
     from authopt.policies.vw import VwPolicy
@@ -229,6 +236,9 @@ _FAMILIES: Mapping[str, _Family] = {
         _success_rate,
         ("window", "hedging", "dimensions", "strength", EPSILON),
         takes_file=True,
+    ),
+    "table": _Family(
+        "table:FILE.csv[,epsilon=0.05]", _table, (EPSILON,), takes_file=True, needs_file=True
     ),
     "vw": _Family("vw:FILE.vw[,epsilon=0.05]", _vw, (EPSILON,), takes_file=True, needs_file=True),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,14 @@ from authopt.actions import STOP_ROUTE
 from authopt.errors import UserError
 from authopt.payments import CONTEXT_BY_NAME, CUSTOM_PREFIX, OUTCOME_BY_NAME, Kind
 
-SPECIAL = ("time", "route", "amount", "payment_id", "decision_id")
+SPECIAL = ("time", "route", "amount", "payment_id", "decision_id", "propensity")
 """Targets that are no column of the log by themselves: when, by which route, how much (in whole
-units of the currency), and the source's own ids."""
+units of the currency), the source's own ids, and how probable the route was."""
+
+OF_EACH_ROW = ("payment_id", "decision_id", "propensity")
+"""Targets that only a source column can give."""
+
+SHARES_SUM_TOLERANCE = 1e-9
 
 DERIVED = (
     "previous_route",
@@ -57,9 +63,18 @@ class Payments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Routes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The routes that every attempt could have taken."""
+    """The routes that every attempt could have taken, and by which fixed shares they were drawn."""
 
     eligible: tuple[str, ...]
+    shares: Literal["equal"] | dict[str, float] | None = None
+
+    def probabilities(self) -> tuple[float, ...] | None:
+        """The share of every eligible route; None where the mapping does not say."""
+        if self.shares is None:
+            return None
+        if isinstance(self.shares, str):
+            return (1.0 / len(self.eligible),) * len(self.eligible)
+        return tuple(self.shares.get(name, 0.0) for name in self.eligible)
 
 
 class Derived(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"source": "from"}):
@@ -98,6 +113,11 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def targets(self) -> tuple[str, ...]:
         """All targets that get a value."""
         return tuple(dict.fromkeys([*self.columns, *self.derived, *self.constants]))
+
+    @property
+    def has_propensities(self) -> bool:
+        """Whether the source says with which probability each route was taken."""
+        return "propensity" in self.columns or self.routes.shares is not None
 
     def kind(self, target: str) -> Kind:
         """How a target is held."""
@@ -157,7 +177,7 @@ def _check_targets(mapping: Mapping, wrong: Wrong) -> None:
     for needed in ("time", "route", "approved"):
         if needed not in mapping.columns:
             raise wrong(f"columns.{needed}", "is missing; every attempt needs it")
-    for name in ("payment_id", "decision_id"):
+    for name in OF_EACH_ROW:
         if name in mapping.constants or name in mapping.derived:
             raise wrong(name, "differs from row to row: name its source column in columns")
     given = [*mapping.columns, *mapping.derived, *mapping.constants]
@@ -209,8 +229,22 @@ def _check_routes(mapping: Mapping, wrong: Wrong) -> None:
         raise wrong("routes.eligible", "expected one or more different names")
     if STOP_ROUTE in eligible:
         raise wrong("routes.eligible", f"{STOP_ROUTE!r} is reserved for giving up")
+    _check_shares(mapping.routes, wrong)
     for name in mapping.fees:
         if name not in eligible:
             raise wrong(f"fees.{name}", f"is no eligible route ({', '.join(eligible)})")
     if mapping.fees and "fee_minor" in mapping.targets():
         raise wrong("fees", "and a column fee_minor both say the fee; keep one of them")
+
+
+def _check_shares(routes: Routes, wrong: Wrong) -> None:
+    if not isinstance(routes.shares, dict):
+        return
+    for name, share in routes.shares.items():
+        if name not in routes.eligible:
+            raise wrong(f"routes.shares.{name}", "is no eligible route")
+        if not 0.0 <= share <= 1.0:
+            raise wrong(f"routes.shares.{name}", f"is {share:g}; expected 0 to 1")
+    total = math.fsum(routes.shares.values())
+    if abs(total - 1.0) > SHARES_SUM_TOLERANCE:
+        raise wrong("routes.shares", f"sum to {total:.9g}; expected 1")

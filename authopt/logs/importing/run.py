@@ -34,7 +34,7 @@ from authopt.payments import Kind
 Track = Callable[[Iterable[Cells]], Iterable[Cells]]
 
 CARRIED = {"previous_response_code": "response_code", "previous_advice_code": "advice_code"}
-NO_COLUMNS = ("row", "time", "key", "payment_id", "decision_id", "route")
+NO_COLUMNS = ("row", "time", "key", "payment_id", "decision_id", "route", "propensity")
 """Columns of the temporary file that are no context or outcome."""
 
 _GROUP_ROWS = 100_000
@@ -113,7 +113,9 @@ def import_file(
     rejects: Rejects,
     track: Track = lambda cells: cells,
 ) -> ImportSummary:
-    """Write the rows of a foreign file as an attempt log, without propensities.
+    """Write the rows of a foreign file as an attempt log.
+
+    Its propensities are those that the mapping names, or unknown.
 
     Parameters
     ----------
@@ -152,11 +154,12 @@ def import_file(
         if writer is not None:
             writer.close()
         spill.seek(0)
-        with LogWriter(out, PropensitySource.UNKNOWN) as log:
+        propensities = _propensity_source(mapping)
+        with LogWriter(out, propensities) as log:
             if writer is not None:
                 for batch, grouped in _grouped(mapping, _in_order(spill, summary)):
                     summary.add(batch, grouped)
-                    log.write(to_arrow(batch, PropensitySource.UNKNOWN))
+                    log.write(to_arrow(batch, propensities))
     summary.read, summary.rejected = count.rows, rejects.count
     summary.by_reason = dict(rejects.by_reason.most_common())
     if summary.read != summary.written + summary.rejected:
@@ -182,6 +185,7 @@ def _sound_rows(source: Path, mapping: Mapping, cells: Cells, rejects: Rejects) 
         "payment_id": _strings(rows.ids.get("payment_id", own.tolist())),
         "decision_id": _strings(decision),
         "route": pa.array(np.maximum(rows.route, 0)),
+        "propensity": pa.array(rows.propensity),
     }
     plain = {name: _plain(column, mapping.kind(name)) for name, column in columns.items()}
     records = pa.RecordBatch.from_pydict(arrays | plain)
@@ -195,8 +199,12 @@ def _sound_rows(source: Path, mapping: Mapping, cells: Cells, rejects: Rejects) 
     )
     if n:
         batch = _logged(mapping, records, provisional)
-        sound_records(Chunk(to_arrow(batch, PropensitySource.UNKNOWN), findings), rejects)
+        sound_records(Chunk(to_arrow(batch, _propensity_source(mapping)), findings), rejects)
     return records.filter(pa.array(~findings.bad))
+
+
+def _propensity_source(mapping: Mapping) -> PropensitySource:
+    return PropensitySource.LOGGED if mapping.has_propensities else PropensitySource.UNKNOWN
 
 
 def _strings(texts: list[str]) -> pa.StringArray:
@@ -253,6 +261,7 @@ def _grouped(
 
 def _logged(mapping: Mapping, records: pa.RecordBatch, grouped: Grouped) -> LoggedBatch:
     n, routes = len(records), mapping.routes.eligible
+    shares = mapping.routes.probabilities()
     held = {
         name: to_column(records[name], mapping.kind(name))
         for name in records.schema.names
@@ -278,7 +287,8 @@ def _logged(mapping: Mapping, records: pa.RecordBatch, grouped: Grouped) -> Logg
         action_delay_s=np.zeros(n * k, np.int64),
         offsets=np.arange(0, n * k + 1, k, dtype=np.int64),
         chosen=chosen,
-        propensity=np.full(n, np.nan),
+        propensity=records["propensity"].to_numpy(),
+        probability=None if shares is None else np.tile(np.array(shares, np.float64), n),
         reward=np.full(n, np.nan),
         outcome=outcome,
     )

@@ -47,6 +47,8 @@ class Typed:
         float64[n], on the source's clock.
     route
         int64[n], index into the eligible routes; -1 where it is none of them.
+    propensity
+        float64[n], probability with which the route was taken; NaN where the source does not say.
     columns
         context, outcome and own columns by name.
     ids
@@ -59,6 +61,7 @@ class Typed:
     local_hour: FloatArray
     local_day: FloatArray
     route: IntArray
+    propensity: FloatArray
     columns: dict[str, Column]
     ids: dict[str, list[str]]
     key: list[str]
@@ -79,13 +82,13 @@ def typed(cells: Cells, mapping: Mapping, findings: Findings) -> Typed:
     if mapping.fees:
         columns["fee_minor"] = reader.fees(route, np.asarray(columns["approved"]))
     given = [name for name in ("payment_id", "decision_id") if name in mapping.columns]
-    ids: dict[str, list[str]] = {name: reader.ids(name) for name in given}
+    ids: dict[str, list[str]] = {name: reader.given(name) for name in given}
     if "payment_id" in ids:
         key = ids["payment_id"]
     else:
         parts = [reader.shared(name) for name in mapping.payments.same]
         key = ["\x1f".join(values) for values in zip(*parts, strict=True)]
-    return Typed(time, hour, weekday, route, columns, ids, key)
+    return Typed(time, hour, weekday, route, reader.propensities(route), columns, ids, key)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,7 +200,14 @@ class _Reader:
         self.flag(route < 0, "route", "is not among the eligible routes (routes.eligible)")
         return route
 
-    def ids(self, target: str) -> list[str]:
+    def propensities(self, route: IntArray) -> FloatArray:
+        if "propensity" in self.mapping.columns:
+            return self.numbers(self.given("propensity"), "propensity")
+        shares = self.mapping.routes.probabilities()
+        return np.full(self.n, np.nan) if shares is None else np.array(shares)[route]
+
+    def given(self, target: str) -> list[str]:
+        """Texts of a column that no attempt may lack."""
         texts = self.texts(target)
         self.flag(np.array([not text for text in texts], np.bool_), target, EMPTY)
         return texts

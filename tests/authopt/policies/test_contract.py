@@ -18,9 +18,10 @@ from authopt.policies.mixed import mixed
 from authopt.policies.priority import Priority
 from authopt.policies.protocol import LearningPolicy, Policy
 from authopt.policies.success_rate import SuccessRate
+from authopt.policies.table import TablePolicy
 from authopt.policies.uniform import Uniform
 from authopt.policies.vw import VwPolicy
-from tests.authopt.policies.batches import Decision, batch_of, decisions
+from tests.authopt.policies.batches import ROUTES, Decision, batch_of, decisions
 from tests.factories import logged_batch
 
 EPSILON = 0.05
@@ -50,6 +51,14 @@ def trained_rates(_: Path) -> Policy:
     return policy
 
 
+def table(folder: Path) -> Policy:
+    lines = ["network,route,probability"]
+    for network in ("visa", "mastercard", "a new | one", ""):
+        lines += [f"{network},{route},0.2" for route in ROUTES]
+    (folder / "router.csv").write_text("\n".join(lines))
+    return TablePolicy.load(folder / "router.csv")
+
+
 POLICIES: dict[str, Callable[[Path], Policy]] = {
     "uniform": lambda _: Uniform(),
     "priority": lambda _: Priority(("checkout", "adyen")),
@@ -60,6 +69,7 @@ POLICIES: dict[str, Callable[[Path], Policy]] = {
     "success-rate fresh": lambda _: SuccessRate(),
     "mixed": lambda _: mixed(Priority(("adyen",)), EPSILON),
     "mixed success-rate": lambda folder: mixed(trained_rates(folder), EPSILON),
+    "table": table,
     "vw": lambda folder: vw("epsilon", folder),
     "vw squarecb": lambda folder: vw("squarecb", folder),
 }

@@ -64,7 +64,7 @@ def test_a_trained_success_rate_may_only_change_its_hedging(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("", r"(?s)not known.*uniform.*priority.*logged.*best-route.*success-rate.*vw"),
+        ("", r"(?s)not known.*uniform.*priority.*logged.*best-route.*success-rate.*table.*vw"),
         ("thompson", r"'thompson'(?s:.*)vw:FILE"),
         ("Uniform", "not known"),
         ("uniform:x", "'x' is not understood"),

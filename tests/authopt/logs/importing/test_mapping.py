@@ -57,5 +57,5 @@ def test_the_readme_of_the_mappings_names_every_table_and_key() -> None:
     text = (ROOT / "data" / "mappings" / "README.md").read_text(encoding="utf-8")
     for key in ("delimiter", "encoding", "decimal", "sheet", "constants", "values", "derived",
                 "kinds", "format", "zone", "ambiguous", "same", "within_s", "end_at_approval",
-                "eligible", "fees"):  # fmt: skip
+                "eligible", "shares", "propensity", "fees"):  # fmt: skip
         assert key in text
