@@ -13,6 +13,7 @@ from authopt.logs.schema import PropensitySource
 from authopt.terminal import (
     ACCENT,
     console,
+    distinct_files,
     existing_file,
     json_option,
     new_file,
@@ -33,6 +34,7 @@ EPILOG = """\b
 Examples:
   authopt log propensities attempts.parquet --out with-propensities.parquet
   authopt log propensities attempts.parquet --out filled.parquet --strict
+  authopt log propensities attempts.parquet --out filled.parquet --report calibration.html
   authopt log propensities attempts.parquet --out filled.parquet --json > propensities.json
 """
 
@@ -60,6 +62,12 @@ Examples:
     is_flag=True,
     help="Write nothing and exit with 1 where calibration or overlap is poor.",
 )
+@click.option(
+    "--report",
+    type=new_file,
+    metavar="FILE.html",
+    help="Write calibration plots and all figures as one page that opens offline.",
+)
 @json_option
 def propensities(
     log: Path,
@@ -70,6 +78,7 @@ def propensities(
     seed: int,
     overwrite: bool,
     strict: bool,
+    report: Path | None,
     as_json: bool,
 ) -> None:
     """Estimate the propensities of LOG: the probabilities with which its actions were taken.
@@ -92,6 +101,7 @@ def propensities(
 
     if out.resolve() == log.resolve():
         raise UserError(f"{out}: --out is the log itself; give it another name")
+    distinct_files("LOG, --out and --report", log, out, report)
     opened = open_log(log)
     if opened.propensity_source is not PropensitySource.UNKNOWN and not overwrite:
         raise UserError(
@@ -107,6 +117,11 @@ def propensities(
         track=tracked,
     )
     poor = shortcomings(estimate.report)
+    if report is not None:
+        from authopt.logs.propensity_page import write_page
+
+        write_page(estimate.report, poor, str(log), report)
+        notes().print(f"report: {report}", markup=False, soft_wrap=True)
     if not (strict and poor):
         write_log(out, _filled(opened, estimate.model), PropensitySource.ESTIMATED)
     if as_json:

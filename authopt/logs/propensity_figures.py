@@ -10,6 +10,7 @@ from authopt.batch import FloatArray, IntArray, LoggedBatch
 from authopt.features.folds import fold_of
 from authopt.hashing import hash_strings
 from authopt.logs.action_classes import ActionClasses
+from authopt.logs.audit.rates import wilson
 from authopt.logs.choice_model import ChoiceSets
 from authopt.logs.propensity_report import (
     ActionSupport,
@@ -69,6 +70,7 @@ def report_on(
         mean_actions=float(usable.mean()),
         overlap=overlap,
         actions=actions,
+        reliability=_reliability(sets, probability),
         delays_banded=classes.banded,
         warnings=_warnings(batch, classes, overlap, decisions),
     )
@@ -134,10 +136,24 @@ def _bins(
     count: FloatArray, predicted: FloatArray, observed: FloatArray
 ) -> tuple[ReliabilityBin, ...]:
     return tuple(
-        ReliabilityBin(float(p / n), float(o / n), int(n))
+        ReliabilityBin(float(p / n), float(o / n), int(n), *wilson(int(o), int(n)))
         for n, p, o in zip(count, predicted, observed, strict=True)
         if n
     )
+
+
+def _reliability(sets: ChoiceSets, probability: FloatArray) -> tuple[ReliabilityBin, ...]:
+    """Over all actions, in ten bins of the probability."""
+    values = probability[sets.possible]
+    inner = np.unique(np.quantile(values, np.arange(1, BINS) / BINS))
+    place = np.searchsorted(inner, values, side="right")
+    taken = np.zeros(len(probability))
+    taken[sets.chosen] = 1.0
+    sums = [
+        np.bincount(place, weights, BINS).astype(np.float64)
+        for weights in (None, values, taken[sets.possible])
+    ]
+    return _bins(*sums)
 
 
 def _overlap(

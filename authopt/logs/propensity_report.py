@@ -19,11 +19,26 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Decisions for which about the same probability was predicted for an action."""
+    """Decisions for which about the same probability was predicted for an action.
+
+    Attributes
+    ----------
+    predicted
+        mean of the probabilities.
+    observed
+        share in which the action was taken.
+    count
+        number of decisions.
+    lower, upper
+        95% interval of what ``observed`` estimates (Wilson 1927), the decisions taken as
+        independent of each other.
+    """
 
     predicted: float
     observed: float
     count: int
+    lower: float
+    upper: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +133,8 @@ class PropensityReport:
         mean of 1 / propensity of the actions taken.
     mean_actions
         what that has to be: mean number of eligible actions that the log took somewhere.
+    reliability
+        predicted against observed over all actions, in bins of about equal size.
     delays_banded
         whether similar delays were taken for the same action, as there were too many.
     warnings
@@ -141,6 +158,7 @@ class PropensityReport:
     mean_actions: float
     overlap: Overlap
     actions: tuple[ActionSupport, ...]
+    reliability: tuple[ReliabilityBin, ...]
     delays_banded: bool
     warnings: tuple[str, ...]
 

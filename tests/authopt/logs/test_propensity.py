@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from authopt.batch import Categorical, LoggedBatch
 from authopt.errors import UserError
 from authopt.logs.propensity import PropensityEstimate, estimate_propensities
+from authopt.logs.propensity_page import render
 from authopt.logs.propensity_report import shortcomings
 from authopt.policies.protocol import Policy
 from authopt.sampling import normalise, sample, uniforms
@@ -107,6 +108,32 @@ def test_the_report_knows_that_it_is_good(estimate: PropensityEstimate) -> None:
         assert sum(one.count for one in action.reliability) == action.offered
     assert shortcomings(report) == ()
     assert report.warnings == ()
+
+
+def test_probabilities_lie_within_the_intervals_of_the_shares_that_were_taken(
+    estimate: PropensityEstimate,
+) -> None:
+    reliability = estimate.report.reliability
+    assert len(reliability) == 10
+    assert sum(one.count for one in reliability) == TRUE.m
+    assert all(one.lower < one.observed < one.upper for one in reliability)
+    # Of ten intervals of 95%, three or more miss with a chance of 1%.
+    assert sum(one.lower <= one.predicted <= one.upper for one in reliability) >= 8
+
+
+def test_the_page_has_plots_needs_no_network_and_holds_all_figures_in_tables(
+    estimate: PropensityEstimate,
+) -> None:
+    page = render(estimate.report, (), "attempts <1>.parquet")
+    assert "attempts &lt;1&gt;.parquet" in page
+    assert "<link" not in page
+    assert 'src="http' not in page
+    assert 'id="chart-overall"' in page
+    assert 'id="chart-actions"' in page
+    for action in estimate.report.actions:
+        assert f'<th scope="row">{action.action}</th>' in page
+    for one in estimate.report.reliability:
+        assert f"{one.observed:.4f}</td><td>{one.lower:.4f} to {one.upper:.4f}" in page
 
 
 def test_the_estimated_logging_policy_is_a_policy(estimate: PropensityEstimate) -> None:

@@ -106,3 +106,12 @@ def test_an_empty_log_is_a_users_mistake(tmp_path: Path) -> None:
     log = written(tmp_path / "log.parquet", LOG.take(slice(0, 0)))
     with pytest.raises(UserError, match="no decisions"):
         run(log, "--out", tmp_path / "filled.parquet")
+
+
+def test_a_poor_estimate_is_reported_even_where_nothing_is_written(tmp_path: Path) -> None:
+    log, out = written(tmp_path / "log.parquet", ALWAYS_THE_SAME), tmp_path / "filled.parquet"
+    page = tmp_path / "report.html"
+    with pytest.raises(CheckFailed):
+        run(log, "--out", out, "--strict", "--report", page)
+    assert not out.exists()
+    assert "falls short" in page.read_text(encoding="utf-8")
