@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,34 @@ def apply_defaults(figure: Figure, height: int) -> Figure:
     figure.update_xaxes(automargin=True, zeroline=False, showgrid=True)
     figure.update_yaxes(automargin=True, zeroline=False, showgrid=True)
     return figure
+
+
+def name_rows(figure: Figure, names: Sequence[str], figures: Sequence[str]) -> None:
+    """Write a name above the left end of every row, and its figures above the right end.
+
+    Names beside the axis would leave a telephone's screen no room for the chart.
+
+    Parameters
+    ----------
+    figure
+        rows are at 0, 1, 2, ... of its y axis, which runs downwards.
+    names, figures
+        one each per row, escaped.
+    """
+    for place, (name, said) in enumerate(zip(names, figures, strict=True)):
+        for text, x, side in ((name, 0.0, "left"), (said, 1.0, "right")):
+            figure.add_annotation(
+                text=text,
+                x=x,
+                xref="paper",
+                xanchor=side,
+                y=place - 0.38,
+                yref="y",
+                yanchor="middle",
+                showarrow=False,
+                align=side,
+                font={"size": 12.5},
+            )
 
 
 def as_div(figure: Figure, element_id: str) -> str:

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from authopt.evaluation.report.wording import (
-    Direction,
-    Scale,
-    direction,
-    log_facts,
-    share,
-    sign,
-    verdict,
-    weight,
+from authopt.evaluation.payments.result import ATTEMPTS, COST_PER_APPROVAL
+from authopt.evaluation.quantities import Level
+from authopt.evaluation.report.doubts import Doubt, doubts
+from authopt.evaluation.report.money import money, money_interval, unit_of
+from authopt.evaluation.report.payment_measures import MeasureOfAll, measures, with_payments
+from authopt.evaluation.report.segment_heat import heat_of
+from authopt.evaluation.report.tables_full import print_in_full
+from authopt.evaluation.report.tables_layout import (
+    WIDEST,
+    figure_columns,
+    gap_of,
+    limits,
+    name_column,
+    plain_table,
+    style_of,
 )
-from authopt.evaluation.result import (
-    Evaluation,
-    Guarantee,
-    Interval,
-    Level,
-    PolicyResult,
-    Remark,
-)
+from authopt.evaluation.report.verdict import chosen, difference, verdict
+from authopt.evaluation.report.wording import Scale, log_facts, share, sign, weight
+from authopt.evaluation.result import Evaluation, PolicyResult
 from authopt.terminal import ACCENT
 
-WIDEST = 100
+__all__ = ["WIDEST", "print_evaluation"]
 
-_STYLES = {Direction.BETTER: "bold green", Direction.WORSE: "bold red", Direction.OPEN: "dim"}
+MOST_SEGMENTS = 5
+"""Segments that stand out which are printed; the report holds all."""
+
 _LEVELS = {Level.NOTE: "cyan", Level.WARNING: "bold yellow", Level.ALARM: "bold red"}
+_PER_POLICY = 11
+"""Columns that a policy takes in the table of estimators."""
 
 
-def print_evaluation(evaluation: Evaluation, console: Console) -> None:
-    """Print verdict, comparison, all estimators and remarks, at most ``WIDEST`` columns wide."""
+def print_evaluation(evaluation: Evaluation, console: Console, *, full: bool = False) -> None:
+    """Print the answer, what can go wrong and the estimators, at most ``WIDEST`` columns wide.
+
+    Parameters
+    ----------
+    evaluation
+        what to print.
+    console
+        where to.
+    full
+        print every estimator with every interval, and every note, too.
+    """
     width = min(console.width, WIDEST)
     if evaluation.log.path:
         console.print(Text(evaluation.log.path, style="bold"), width=width)
@@ -44,20 +60,29 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         loud = "Propensities are ESTIMATED: every figure rests on that model."
         console.print(Panel(Text(loud, style="bold"), border_style="yellow", width=width))
     console.print()
-    console.print(_comparison(evaluation, width), width=width)
-    console.print()
-    console.print(Text(" ".join(verdict(evaluation)), style="bold"), width=width)
+    for sentence in verdict(evaluation):
+        console.print(Text(sentence, style="bold"), width=width)
+    for table in _answers(evaluation, width):
+        console.print()
+        console.print(table, width=width)
+    _print_lines(evaluation, console, width)
     console.print()
     console.print(_trust(evaluation, width), width=width)
-    for policy in evaluation.policies:
+    _print_doubts(doubts(evaluation), console, width, full)
+    if full:
+        print_in_full(evaluation, console, width)
+        return
+    for table in _estimators(evaluation, width):
         console.print()
-        console.print(_estimators(policy, evaluation, width), width=width)
-        for reason in _vetoes(policy):
-            console.print(Text(f"(…) not to be relied on here: {reason}", "dim"), width=width)
-        _remarks(policy.remarks, console, width)
-    if evaluation.remarks:
-        console.print()
-    _remarks(evaluation.remarks, console, width)
+        console.print(table, width=width)
+
+
+def _answers(evaluation: Evaluation, width: int) -> Iterator[Table]:
+    yield _comparison(evaluation, width)
+    if len(evaluation.policies) > 2 and evaluation.comparisons:
+        yield _candidates(evaluation, width)
+    if with_payments(evaluation):
+        yield _payments(evaluation, measures(evaluation), width)
 
 
 def _facts(evaluation: Evaluation, width: int) -> str:
@@ -72,33 +97,16 @@ def _facts(evaluation: Evaluation, width: int) -> str:
     return "\n".join(lines)
 
 
-def _table(title: str | None = None, gap: int = 2) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-        padding=(0, gap, 0, 0),
-        header_style="dim",
-        collapse_padding=True,
-    )
-
-
 def _comparison(evaluation: Evaluation, width: int) -> Table:
     scale = Scale.of(evaluation)
     level = f"{evaluation.confidence:.0%}"
-    unit = " pp" if scale.percent else ""
-    table = _table()
-    _policy_column(table, width)
-    table.add_column("value", justify="right", overflow="fold")
-    table.add_column(level, justify="right", overflow="fold")
-    table.add_column(f"gain{unit}", justify="right", overflow="fold")
-    table.add_column(level, justify="right", overflow="fold")
+    table = plain_table()
+    name_column(table, "policy", width)
+    figure_columns(table, "value", level, f"gain{scale.short_unit}", level)
     table.add_column("so it is", no_wrap=True)
     for policy in evaluation.policies:
         gain = policy.gain
-        style = "dim" if gain is None else _STYLES[direction(gain)]
+        style = style_of(gain)
         table.add_row(
             Text(policy.name),
             scale.value(policy.value.value),
@@ -110,11 +118,106 @@ def _comparison(evaluation: Evaluation, width: int) -> Table:
     return table
 
 
+def _candidates(evaluation: Evaluation, width: int) -> Table:
+    """The policy that the verdict speaks of against every other one."""
+    scale, best = Scale.of(evaluation), chosen(evaluation)
+    assert best is not None
+    title = Text.assemble((best.name, "bold"), (" less each other candidate", "not bold dim"))
+    table = plain_table(title)
+    name_column(table, "candidate", width)
+    figure_columns(table, f"difference{scale.short_unit}", f"{evaluation.confidence:.0%}")
+    table.add_column("so it is", no_wrap=True)
+    for other in evaluation.policies:
+        found = difference(evaluation, best, other)
+        if found is not None:
+            style = style_of(found)
+            table.add_row(
+                Text(other.name),
+                Text(scale.gain(found.value), style),
+                Text(scale.gain_interval(found.interval), style),
+                Text(sign(found), style),
+            )
+    return table
+
+
+def _payments(evaluation: Evaluation, found: tuple[MeasureOfAll, ...], width: int) -> Table:
+    scale, level = found[0].scale, f"{evaluation.confidence:.0%}"
+    beside = [each for each in found if each.name in (ATTEMPTS, COST_PER_APPROVAL)]
+    headings = {ATTEMPTS: "attempts", COST_PER_APPROVAL: "cost/appr."}
+    count = f"{with_payments(evaluation)[0][1].payments:,}"
+    title = Text.assemble(("per payment", "bold"), (f", {count} of them", "not bold dim"))
+    table = plain_table(title, gap_of(width))
+    name_column(table, "policy", width)
+    figure_columns(table, "value", f"gain{scale.short_unit}", level)
+    table.add_column("so it is", no_wrap=True)
+    figure_columns(table, *(headings[each.name] for each in beside))
+    for policy, payments in with_payments(evaluation):
+        value, gain = payments.value, payments.value.gain
+        style = style_of(gain)
+        table.add_row(
+            Text(policy.name),
+            scale.value(value.estimate.value),
+            "" if gain is None else Text(scale.gain(gain.value), style),
+            "" if gain is None else limits(gain.interval, scale.gain_interval(gain.interval)),
+            "" if gain is None else Text(sign(gain), style),
+            *(_beside(each, policy) for each in beside),
+        )
+    return table
+
+
+def _beside(measure: MeasureOfAll, policy: PolicyResult) -> str:
+    found = measure.of(policy)
+    return "" if found is None else measure.scale.value(found.estimate.value)
+
+
+def _print_lines(evaluation: Evaluation, console: Console, width: int) -> None:
+    """Money and segments, a line each."""
+    lines = [*_money(evaluation), *_segments(evaluation)]
+    if lines:
+        console.print()
+    for line in lines:
+        console.print(line, width=width)
+
+
+def _money(evaluation: Evaluation) -> Iterator[Text]:
+    best = chosen(evaluation)
+    for volume in () if best is None else best.volume:
+        assert best is not None
+        gain, currency = volume.gain, volume.currency
+        yield Text.assemble(
+            (f"approved volume, {unit_of(currency)}  ", "dim"),
+            f"{best.name} ",
+            (money(gain.value, currency, "+"), style_of(gain)),
+            f" ({money_interval(gain.interval, currency)}) on {money(volume.logged, currency)}",
+        )
+
+
+def _segments(evaluation: Evaluation) -> Iterator[Text]:
+    heat = heat_of(evaluation)
+    if heat is None:
+        return
+    found = heat.standing_out
+    if not found:
+        yield Text(f"segments  not one of {heat.looked_at} stands out", "dim")
+    scale = Scale.of(evaluation)
+    for column, row, cell in found[:MOST_SEGMENTS]:
+        yield Text.assemble(
+            (f"segment, of {heat.looked_at} at once  ", "dim"),
+            f"{cell.policy} is ",
+            (cell.said.value, style_of(cell.gain)),
+            f" where {column} is {row.segment.name}: {scale.gain_with_unit(cell.gain.value)} "
+            f"({scale.gain_interval(cell.gain.interval)})",
+        )
+    if len(found) > MOST_SEGMENTS:
+        yield Text(f"segment  {len(found) - MOST_SEGMENTS} more stand out: see --report", "dim")
+
+
 def _trust(evaluation: Evaluation, width: int) -> Table:
-    table = _table()
-    _policy_column(table, width)
-    for heading in ("eff. rows", "of all", "max weight", "possible", "mean weight", "no support"):
-        table.add_column(heading, justify="right", overflow="fold")
+    table = plain_table(Text("what can go wrong", "bold"))
+    name_column(table, "policy", width)
+    figure_columns(
+        table, "eff. rows", "of all", "max weight", "possible", "mean weight", "no support"
+    )
     for policy in evaluation.policies:
         diagnostics, mean = policy.diagnostics, policy.diagnostics.mean_weight
         flag = {True: " ok", None: "  ?", False: " off"}[mean.covered]
@@ -130,53 +233,46 @@ def _trust(evaluation: Evaluation, width: int) -> Table:
     return table
 
 
-def _policy_column(table: Table, width: int) -> None:
-    widest = 18 if width > 90 else 13
-    table.add_column("policy", style=ACCENT, overflow="fold", min_width=8, max_width=widest)
+def _print_doubts(found: tuple[Doubt, ...], console: Console, width: int, full: bool) -> None:
+    shown = [doubt for doubt in found if full or doubt.level is not Level.NOTE]
+    if found:
+        console.print()
+    for doubt in shown:
+        label = (f"{doubt.level.value} ", _LEVELS[doubt.level])
+        console.print(Text.assemble(label, (f"{doubt.whose}: ", "bold"), doubt.text), width=width)
+    left = len(found) - len(shown)
+    if left:
+        notes = "note" if left == 1 else "notes"
+        console.print(Text(f"{left} {notes}: see --full or --report", "dim"), width=width)
 
 
-def _estimators(policy: PolicyResult, evaluation: Evaluation, width: int) -> Table:
+def _estimators(evaluation: Evaluation, width: int) -> Iterator[Table]:
+    """Gains by every estimator, the policies side by side, as many as there is room for."""
     scale = Scale.of(evaluation)
-    mean = policy.diagnostics.mean_weight
-    flag = {True: "", None: "", False: " [bold red]not as expected[/]"}[mean.covered]
-    learns = ", learning from the log as it goes" if policy.learns else ""
-    table = _table(
-        f"{escape(policy.name)}[not bold dim]{learns}  mean weight {mean.value:.3f} "
-        f"(expected {mean.expected:.3f}, {mean.lower:.3f} to {mean.upper:.3f})[/]{flag}",
-        gap=2 if width > 90 else 1,
-    )
-    table.add_column("estimator", style=ACCENT, no_wrap=True)
-    table.add_column("value", justify="right", overflow="fold")
-    methods = list(dict.fromkeys(i.method for each in policy.estimates for i in each.intervals))
-    for method in methods:
-        covers = any(
-            interval.guarantee is Guarantee.COVERS
-            for each in policy.estimates
-            for interval in each.intervals
-            if interval.method == method
+    others = [each for each in evaluation.policies if not each.is_logging_policy]
+    names = list(dict.fromkeys(gain.estimator for each in others for gain in each.gains))
+    room = max(1, (width - 13) // _PER_POLICY)
+    for start in range(0, len(others), room):
+        some = others[start : start + room]
+        title = Text.assemble(
+            (f"gain{scale.short_unit} by estimator", "bold"),
+            (", intervals with --full", "not bold dim"),
         )
-        kind = "covers" if covers else "asymptotic"
-        table.add_column(f"{method}\n[dim]{kind}[/]", justify="right", overflow="fold")
-    for each in policy.estimates:
-        by_method = {interval.method: interval for interval in each.intervals}
-        cells = [_limits(by_method.get(method), scale) for method in methods]
-        table.add_row(Text(each.estimator), scale.value(each.value), *cells)
-    return table
-
-
-def _limits(interval: Interval | None, scale: Scale) -> Text:
-    if interval is None:
-        return Text("")
-    limits = scale.interval(interval)
-    return Text(f"({limits})", "dim") if interval.vetoed else Text(limits)
-
-
-def _vetoes(policy: PolicyResult) -> list[str]:
-    reasons = [i.vetoed for each in policy.estimates for i in each.intervals if i.vetoed]
-    return list(dict.fromkeys(reasons))
-
-
-def _remarks(remarks: tuple[Remark, ...], console: Console, width: int) -> None:
-    for remark in remarks:
-        label = (f"{remark.level.value} ", _LEVELS[remark.level])
-        console.print(Text.assemble(label, remark.text), width=width)
+        table = plain_table(title)
+        table.add_column("estimator", style=ACCENT, no_wrap=True)
+        for policy in some:
+            table.add_column(
+                Text(policy.name),
+                justify="right",
+                overflow="fold",
+                min_width=_PER_POLICY - 2,
+                max_width=max(_PER_POLICY - 2, (width - 13) // len(some) - 2),
+            )
+        for name in names:
+            cells = []
+            for policy in some:
+                gain = next((each for each in policy.gains if each.estimator == name), None)
+                quoted = "bold" if name == policy.headline else ""
+                cells.append(Text("" if gain is None else scale.gain(gain.value), quoted))
+            table.add_row(name, *cells)
+        yield table

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from authopt.batch import DecisionBatch, FloatArray, LoggedBatch
+from authopt.batch import Categorical, DecisionBatch, FloatArray, LoggedBatch
 from authopt.evaluation.arrays import evaluate_arrays
+from authopt.evaluation.bound_sums import PartialValue
 from authopt.evaluation.engine import evaluate
+from authopt.evaluation.quantities import Guarantee, Interval
 from authopt.evaluation.result import Evaluation
 from authopt.logs.schema import PropensitySource
 from authopt.rewards import ColumnReward
@@ -138,6 +140,40 @@ class OnlyTheLast:
         return given
 
 
+def winning() -> Evaluation:
+    """The first action always succeeds, the others never: to prefer it is better."""
+    log = logged_batch(3_000, uniform_logging=True)
+    batch = replace(log, reward=(log.chosen == 0).astype(np.float64))
+    chosen = [Named("often", 0.9), Named("sometimes", 0.3), Named("never", 0.0)]
+    options = {"segments": ("network", "attempt"), "volume": True, "bootstrap": 10}
+    return evaluate([batch], chosen, **options)  # type: ignore[arg-type]
+
+
+def hostile_segments() -> Evaluation:
+    log = logged_batch(800, (HOSTILE, "b", "c"))
+    codes = np.zeros(800, np.int32)
+    context = {
+        **log.context,
+        "network": Categorical(np.arange(800, dtype=np.int32) % 2, (HOSTILE, "other")),
+        "currency": Categorical(codes, (HOSTILE,)),
+    }
+    batch = replace(log, context=context)
+    options = {"segments": ("network",), "volume": True, "bootstrap": 10}
+    return evaluate([batch], [Named(), Named(HOSTILE)], **options)  # type: ignore[arg-type]
+
+
+def bounded() -> Evaluation:
+    """With what a stated assumption on delays says."""
+    evaluation = winning()
+    interval = Interval("cressie-read", 0.1, 0.4, 0.95, Guarantee.COVERS)
+    bounds = PartialValue("lipschitz:0.02/h", 0.2, 0.3, interval, interval, 0.05, 0.01, 3.5)
+    policies = tuple(
+        each if each.is_logging_policy else replace(each, bounds=bounds)
+        for each in evaluation.policies
+    )
+    return replace(evaluation, policies=policies)
+
+
 _CASES: dict[str, Callable[[], Evaluation]] = {
     "ordinary": ordinary,
     "the logging policy alone": lambda: ordinary(0),
@@ -152,5 +188,8 @@ _CASES: dict[str, Callable[[], Evaluation]] = {
     "narrow intervals": narrow,
     "no times": without_times,
     "a route never taken": never_taken,
+    "a winner": winning,
+    "hostile segments": hostile_segments,
+    "bounds": bounded,
 }
 CASES = {name: cache(make) for name, make in _CASES.items()}
