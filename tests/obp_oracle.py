@@ -83,7 +83,6 @@ def wheel() -> Path:
     return places[0]
 
 
-@cache
 def estimators() -> ModuleType:
     """The module ``obp.ope.estimators``.
 
@@ -92,6 +91,41 @@ def estimators() -> ModuleType:
     ObpUnavailable
         If the wheel cannot be had.
     """
+    return module("estimators")
+
+
+@cache
+def module(name: str) -> ModuleType:
+    """A module of ``obp.ope``, such as ``estimators_tuning``.
+
+    Raises
+    ------
+    ObpUnavailable
+        If the wheel cannot be had.
+    """
+    unpacked = _unpacked()
+    # The packages' own __init__ would import everything, data sets and simulators too.
+    for package in ("obp", "obp.ope"):
+        if package not in sys.modules:
+            empty = ModuleType(package)
+            empty.__path__ = [str(unpacked.joinpath(*package.split(".")))]
+            sys.modules[package] = empty
+    finder = _Stubs()
+    sys.meta_path.insert(0, finder)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return import_module(f"obp.ope.{name}")
+    finally:
+        sys.meta_path.remove(finder)
+        # Left behind, a stub would pass for the package wherever someone asks for it.
+        for stub in [each for each in sys.modules if each.partition(".")[0] in STUBBED]:
+            if isinstance(sys.modules[stub], _Anything):
+                del sys.modules[stub]
+
+
+@cache
+def _unpacked() -> Path:
     source = wheel()
     CACHE.mkdir(exist_ok=True)
     # Keeps git, and the tools that heed its ignore files, out of other people's code.
@@ -101,20 +135,4 @@ def estimators() -> ModuleType:
         with zipfile.ZipFile(source) as archive:
             wanted = [name for name in archive.namelist() if name.endswith(".py")]
             archive.extractall(unpacked, wanted)
-    # The packages' own __init__ would import everything, data sets and simulators too.
-    for package in ("obp", "obp.ope"):
-        module = ModuleType(package)
-        module.__path__ = [str(unpacked.joinpath(*package.split(".")))]
-        sys.modules[package] = module
-    finder = _Stubs()
-    sys.meta_path.insert(0, finder)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return import_module("obp.ope.estimators")
-    finally:
-        sys.meta_path.remove(finder)
-        # Left behind, a stub would pass for the package wherever someone asks for it.
-        for name in [name for name in sys.modules if name.partition(".")[0] in STUBBED]:
-            if isinstance(sys.modules[name], _Anything):
-                del sys.modules[name]
+    return unpacked

@@ -9,11 +9,17 @@ import numpy.typing as npt
 
 from authopt.batch import FloatArray
 from authopt.errors import UserError
+from authopt.evaluation.block import Block
 from authopt.evaluation.buckets import bucket_of, integer_hashes
-from authopt.evaluation.result import LOGGING_POLICY, Evaluation
-from authopt.evaluation.summary import Judged, Settings, summarise
-from authopt.evaluation.sums import LogSums, PolicySums
-from authopt.evaluation.terms import BadProbabilities, LoggedArrays, logging_terms, terms_of
+from authopt.evaluation.freed_memory import keep_freed_memory
+from authopt.evaluation.judged import Named
+from authopt.evaluation.logged_arrays import LoggedArrays
+from authopt.evaluation.result import Evaluation
+from authopt.evaluation.settings import Settings
+from authopt.evaluation.summary import summarise
+from authopt.evaluation.sums import EvaluationSums
+from authopt.evaluation.terms import BadProbabilities, check_probabilities, logging_terms, terms_of
+from authopt.evaluation.wanted import Wanted
 
 CHUNK = 16_384
 """Decisions at a time: with 8 actions, an array over the actions is 1 MB and stays in cache."""
@@ -35,6 +41,8 @@ def evaluate_arrays(
     confidence: float = 0.95,
     bootstrap: int = 1000,
     max_weight: float | None = None,
+    anytime: bool = True,
+    likelihood: bool = True,
     seed: int = 0,
 ) -> Evaluation:
     """Judge policies by arrays of logged decisions.
@@ -61,6 +69,10 @@ def evaluate_arrays(
         int[n + 1]: the actions of decision ``i`` are ``offsets[i]:offsets[i + 1]``.
     cluster
         int[n], rows with the same number are not independent; by default every row is.
+    anytime, likelihood
+        whether to make the anytime-valid intervals and those by empirical likelihood; they take
+        longer than all others. In the former ``q`` takes part: it must not have been learnt from
+        these rows or later ones.
     reward_bounds, confidence, bootstrap, max_weight, seed
         as in :func:`authopt.evaluation.engine.evaluate`.
 
@@ -96,28 +108,34 @@ def evaluate_arrays(
     flat = {name: _flat(array, m, name) for name, array in evaluation.items()}
     logging_flat = None if logging is None else _flat(logging, m, "logging")
     q_flat = None if q is None else _flat(q, m, "q")
-    log, own = LogSums(), PolicySums.empty(q is not None)
-    sums = {name: PolicySums.empty(q is not None) for name in evaluation}
+    keep_freed_memory()
+    wanted = Wanted(
+        model=q is not None,
+        reward_low=reward_bounds[0],
+        reward_high=reward_bounds[1],
+        anytime=anytime,
+        model_bets=True,
+        likelihood=likelihood,
+    )
+    sums = EvaluationSums.empty(len(evaluation), wanted)
     for start in range(0, n, CHUNK):
         rows = slice(start, min(start + CHUNK, n))
         actions = slice(int(bounds[rows.start]), int(bounds[rows.stop]))
         part = _part(bounds, rows, actions, chosen, reward, propensity, logging_flat, q_flat)
         _check(part, start, reward_bounds)
+        _check_actions(part, start)
         rank = np.arange(rows.start, rows.stop, dtype=np.int64)
         hashes = integer_hashes(rank if cluster is None else cluster[rows])
-        bucket = bucket_of(hashes)
-        log.add(hashes, part)
-        own.add(bucket, logging_terms(part))
-        for name, probabilities in flat.items():
+        block = Block(arrays=part, hashes=hashes, bucket=bucket_of(hashes), own=logging_terms(part))
+        terms, given = [], [_floats(array[actions]) for array in flat.values()]
+        for name, probabilities in zip(flat, given, strict=True):
             try:
-                terms = terms_of(part, _floats(probabilities[actions]))
+                terms.append(terms_of(part, probabilities))
             except BadProbabilities as error:
                 row = None if error.decision is None else str(start + error.decision)
                 raise error.as_user_error(name, row) from error
-            sums[name].add(bucket, terms)
-    judged = [Judged(name, name, total) for name, total in sums.items()]
-    first = Judged(LOGGING_POLICY, LOGGING_POLICY, own, is_logging_policy=True)
-    return summarise(log, [first, *judged], settings)
+        sums.add(block, terms, given)
+    return summarise(sums, [Named(name, name) for name in evaluation], settings)
 
 
 def _part(
@@ -164,6 +182,19 @@ def _check(part: LoggedArrays, start: int, reward_bounds: tuple[float, float]) -
         if len(wrong):
             row = int(wrong[0])
             raise UserError(f"row {start + row}: {name} is {array[row]:g}; expected {expected}")
+
+
+def _check_actions(part: LoggedArrays, start: int) -> None:
+    if part.probability is not None:
+        try:
+            check_probabilities(part, part.probability)
+        except BadProbabilities as error:
+            row = None if error.decision is None else str(start + error.decision)
+            raise error.as_user_error("logging", row) from error
+    if part.q is not None and not np.isfinite(part.q).all():
+        action = int(np.flatnonzero(~np.isfinite(part.q))[0])
+        row = str(start + int(np.searchsorted(part.offsets, action, side="right")) - 1)
+        raise UserError(f"row {row}: q is {part.q[action]:g}; expected finite predictions")
 
 
 def _offsets(n: int, arrays: list[Array], offsets: Array | None) -> npt.NDArray[np.int64]:

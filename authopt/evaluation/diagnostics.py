@@ -6,14 +6,10 @@ import numpy as np
 
 from authopt.evaluation.buckets import BucketTable
 from authopt.evaluation.covering import mean_limits
-from authopt.evaluation.result import (
-    Diagnostics,
-    Level,
-    MeanWeight,
-    Remark,
-    WeightBin,
-)
-from authopt.evaluation.sums import HIGHEST_POWER, LOWEST_POWER, LogSums, PolicySums
+from authopt.evaluation.diagnosis import Diagnostics, MeanWeight, WeightBin
+from authopt.evaluation.log_sums import LogSums
+from authopt.evaluation.policy_sums import HIGHEST_POWER, LOWEST_POWER, PolicySums
+from authopt.evaluation.quantities import Level, Remark
 from authopt.evaluation.terms import THIN
 
 LEAST_EFFECTIVE = 200.0
@@ -100,13 +96,22 @@ def diagnostics_of(
     )
 
 
-def veto_of(diagnostics: Diagnostics, effective: float) -> str | None:
-    """Why asymptotic intervals must not be relied on with this effective sample, or None."""
+def veto_of(effective: float, unsupported: float) -> str | None:
+    """Why asymptotic intervals must not be relied on, or None.
+
+    Parameters
+    ----------
+    effective
+        effective sample size, rows.
+    unsupported
+        share of the evaluation policy's probability on actions that the log never took.
+    """
     if effective < LEAST_EFFECTIVE:
         return f"effective sample of {effective:,.0f} rows, below {LEAST_EFFECTIVE:.0f}"
-    missing = diagnostics.unsupported_mass or 0.0
-    if missing > 1.0 - LEAST_SUPPORT:
-        return f"{missing:.1%} of the policy's probability is on actions that the log never took"
+    if unsupported > 1.0 - LEAST_SUPPORT:
+        return (
+            f"{unsupported:.1%} of the policy's probability is on actions that the log never took"
+        )
     return None
 
 

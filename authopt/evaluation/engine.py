@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
-
-from authopt.batch import DecisionBatch, FloatArray, LoggedBatch, concat
+from authopt.batch import LoggedBatch
 from authopt.errors import UserError
-from authopt.evaluation.buckets import bucket_of, cluster_hashes
-from authopt.evaluation.result import LOGGING_POLICY, Evaluation
-from authopt.evaluation.summary import Judged, Settings, summarise
-from authopt.evaluation.sums import LogSums, PolicySums, route_mass
-from authopt.evaluation.terms import BadProbabilities, LoggedArrays, logging_terms, terms_of
+from authopt.evaluation.blocks import (
+    NO_PROPENSITY,
+    PredictsReward,
+    block_of,
+    check_order,
+    embeddings_of,
+    id_of,
+)
+from authopt.evaluation.candidates import Candidate, candidates_of
+from authopt.evaluation.freed_memory import keep_freed_memory
+from authopt.evaluation.judged import Named
+from authopt.evaluation.log_sums import LogSums
+from authopt.evaluation.result import Evaluation
+from authopt.evaluation.segments import VOLUME
+from authopt.evaluation.settings import Settings
+from authopt.evaluation.summary import summarise
+from authopt.evaluation.sums import EvaluationSums
+from authopt.evaluation.support_bounds import Assumption
+from authopt.evaluation.terms import BadProbabilities, Terms, terms_of
+from authopt.evaluation.wanted import Wanted
 from authopt.logs.rejects import Rejects
 from authopt.logs.schema import PropensitySource
-from authopt.policies.logged import LoggedPolicy
-from authopt.policies.protocol import LearningPolicy, Policy
+from authopt.policies.protocol import Policy
 from authopt.rewards import DEFAULT_REWARD, Reward
-
-NO_OUTCOME = "the outcome is not known"
-NO_PROPENSITY = "the propensity is not known"
-BAD_PROPENSITY = "the propensity is outside (0, 1]"
 
 LEARN_EVERY = 1000
 """Decisions that a learning policy decides before it learns from them."""
-
-
-class PredictsReward(Protocol):
-    """A reward model: q(x, a), cross-fitted, so that no row was seen in its own prediction."""
-
-    def predict(self, batch: DecisionBatch) -> FloatArray:
-        """float64[m], predicted reward of every eligible action."""
 
 
 def evaluate(
@@ -50,6 +49,11 @@ def evaluate(
     max_weight: float | None = None,
     learn_every: int | None = LEARN_EVERY,
     seed: int = 0,
+    segments: Sequence[str] = (),
+    volume: bool = False,
+    payments: bool = True,
+    assumption: Assumption | None = None,
+    values_only: bool = False,
     specs: Sequence[str] | None = None,
     propensity_source: PropensitySource = PropensitySource.LOGGED,
     path: Path | None = None,
@@ -93,6 +97,19 @@ def evaluate(
         where the log's propensities and the log itself are from, for the report.
     rejects
         the unsound rows that ``batches`` leaves out as it is read; they are reported too.
+    segments
+        columns to judge by segment too (:func:`authopt.evaluation.segment_values.segments_of`).
+    volume
+        whether to say what gains mean in money, by currency; for rewards that are approval.
+    payments
+        whether to judge payment by payment too. The rows of all payments are kept to be brought
+        together, in a temporary file where they are many (128 bytes a row and policy).
+    values_only
+        values and gains alone, as fast as they can be had, by the estimators that cut no weights:
+        nothing per payment or over time, no anytime-valid intervals and none by empirical
+        likelihood, and propensities are not checked.
+    assumption
+        on the rewards of delays that the logging policy never takes, for bounds of the value.
 
     Raises
     ------
@@ -100,6 +117,24 @@ def evaluate(
         If a policy returns what are not probabilities, a reward is outside its bounds, the log is
         not in the order of time for a policy that learns, or nothing in the log can be used.
     """
+    keep_freed_memory()
+    candidates = candidates_of(policies, specs, learn_every)
+    batches = iter(batches)
+    first = next(batches, None)
+    embeddings = () if first is None else embeddings_of(first)
+    wanted = wanted_of(
+        reward, reward_model, segments, embeddings, volume, payments, assumption, values_only
+    )
+    batches = batches if first is None else chain([first], batches)
+    sums = add_batches(
+        batches,
+        candidates,
+        wanted,
+        reward_model=reward_model,
+        reward=reward,
+        cluster=cluster,
+        path=path,
+    )
     settings = Settings(
         reward=reward.name,
         reward_low=reward.bounds[0],
@@ -111,163 +146,99 @@ def evaluate(
         seed=seed,
         propensity_source=propensity_source.value,
         path=path,
-        reward_model=None if reward_model is None else _description(reward_model),
+        reward_model=None if reward_model is None else description_of(reward_model),
+        embeddings=embeddings,
     )
-    judged = [policy for policy in policies if not isinstance(policy, LoggedPolicy)]
-    texts = [policy.name for policy in policies] if specs is None else list(specs)
-    texts = [
-        text
-        for text, policy in zip(texts, policies, strict=True)
-        if not isinstance(policy, LoggedPolicy)
-    ]
-    candidates = [
-        _Candidate(policy, name, text, learn_every if isinstance(policy, LearningPolicy) else None)
-        for policy, name, text in zip(judged, _distinct(judged), texts, strict=True)
-    ]
-    if learn_every is not None and learn_every < 1:
-        raise UserError(f"a slice to learn from has {learn_every} decisions; expected 1 or more")
-    with_model = reward_model is not None
-    own = PolicySums.empty(with_model)
-    sums = [PolicySums.empty(with_model) for _ in candidates]
-    log = LogSums()
+    check_propensities(sums.log, path)
+    if rejects is not None:
+        sums.log.left_out.update(rejects.by_reason)
+    return summarise(
+        sums, [Named(each.name, each.spec, each.follows) for each in candidates], settings
+    )
+
+
+def wanted_of(
+    reward: Reward,
+    reward_model: PredictsReward | None,
+    segments: Sequence[str],
+    embeddings: tuple[str, ...],
+    volume: bool,
+    payments: bool = True,
+    assumption: Assumption | None = None,
+    values_only: bool = False,
+    check_every: int = 1,
+) -> Wanted:
+    """What a pass over an attempt log adds up; arguments as of :func:`evaluate`."""
+    low, high = reward.bounds
+    return Wanted(
+        model=reward_model is not None,
+        reward_low=low,
+        reward_high=high,
+        segments=tuple(dict.fromkeys([*segments, *([VOLUME] if volume else [])])),
+        embeddings=embeddings,
+        over_time=not values_only,
+        payments=payments and not values_only,
+        anytime=not values_only,
+        likelihood=not values_only,
+        families=not values_only,
+        assumption=assumption,
+        check_every=0 if values_only else check_every,
+    )
+
+
+def add_batches(
+    batches: Iterable[LoggedBatch],
+    candidates: Sequence[Candidate],
+    wanted: Wanted,
+    *,
+    reward_model: PredictsReward | None,
+    reward: Reward,
+    cluster: str,
+    path: Path | None,
+) -> EvaluationSums:
+    """The sums of some batches of a log; those of all its pieces add up to those of the whole.
+
+    Only where a candidate learns does it matter that the batches come in the order of time, and
+    that no other pass has seen the batches before them.
+
+    Raises
+    ------
+    UserError
+        As :func:`evaluate` does.
+    """
+    sums = EvaluationSums.empty(len(candidates), wanted)
     for batch in batches:
-        usable = _usable(batch, log.left_out)
-        if not usable.n:
+        before = sums.log.last
+        block = block_of(
+            batch,
+            sums.log.left_out,
+            reward=reward,
+            reward_model=reward_model,
+            cluster=cluster,
+            path=path,
+            embeddings=wanted.embeddings,
+        )
+        if block is None:
             continue
-        _check_rewards(usable, reward, path)
-        arrays = _arrays(usable, reward_model)
-        hashes = cluster_hashes(usable, cluster)
-        bucket = bucket_of(hashes)
-        log.add(hashes, arrays)
+        assert block.batch is not None
         if any(candidate.follows for candidate in candidates):
-            _check_order(usable, log)
-        log.add_times(usable.decided_at, usable.reward)
-        log.add_routes(usable)
-        own.add(bucket, logging_terms(arrays))
-        for candidate, total in zip(candidates, sums, strict=True):
-            probabilities = candidate.probabilities(usable)
+            check_order(block.batch, before, ", or judge the policy frozen (--frozen)")
+        terms: list[Terms] = []
+        probabilities = [candidate.probabilities(block.batch) for candidate in candidates]
+        for candidate, given in zip(candidates, probabilities, strict=True):
             try:
-                terms = terms_of(arrays, probabilities)
+                terms.append(terms_of(block.arrays, given))
             except BadProbabilities as error:
-                raise error.as_user_error(candidate.name, _id(usable, error.decision)) from error
-            total.add(bucket, terms, route_mass(usable, probabilities))
+                where = id_of(block.batch, error.decision)
+                raise error.as_user_error(candidate.name, where) from error
+        sums.add(block, terms, probabilities)
     for candidate in candidates:
         candidate.learn()
-    _check_propensities(log, path)
-    if rejects is not None:
-        log.left_out.update(rejects.by_reason)
-    return summarise(
-        log,
-        [
-            Judged(LOGGING_POLICY, LOGGING_POLICY, own, is_logging_policy=True),
-            *(
-                Judged(candidate.name, candidate.spec, total, learns=candidate.follows)
-                for candidate, total in zip(candidates, sums, strict=True)
-            ),
-        ],
-        settings,
-    )
+    return sums
 
 
-@dataclass(slots=True, eq=False)
-class _Candidate:
-    """A policy under judgement; one that follows the log learns from slices of a fixed size.
-
-    The slices run on over the ends of chunks, so that the answer does not depend on the chunks.
-    """
-
-    policy: Policy
-    name: str
-    spec: str
-    learn_every: int | None
-    waiting: list[LoggedBatch] = field(default_factory=list)
-
-    @property
-    def follows(self) -> bool:
-        return self.learn_every is not None
-
-    def probabilities(self, batch: LoggedBatch) -> FloatArray:
-        if self.learn_every is None:
-            return np.asarray(self.policy.probabilities(batch.decisions()), np.float64)
-        parts, start = [], 0
-        while start < batch.n:
-            room = self.learn_every - sum(part.n for part in self.waiting)
-            part = batch.take(slice(start, start + room))
-            parts.append(np.asarray(self.policy.probabilities(part.decisions()), np.float64))
-            self.waiting.append(part)
-            start += part.n
-            if part.n == room:
-                self.learn()
-        return np.concatenate(parts)
-
-    def learn(self) -> None:
-        if self.waiting:
-            assert isinstance(self.policy, LearningPolicy)
-            self.policy.update(concat(self.waiting))
-            self.waiting = []
-
-
-def _usable(batch: LoggedBatch, left_out: Counter[str]) -> LoggedBatch:
-    no_outcome = np.isnan(batch.reward)
-    no_propensity = ~no_outcome & np.isnan(batch.propensity)
-    bad = ~no_outcome & ~no_propensity & ~((batch.propensity > 0.0) & (batch.propensity <= 1.0))
-    for reason, rows in (
-        (NO_OUTCOME, no_outcome),
-        (NO_PROPENSITY, no_propensity),
-        (BAD_PROPENSITY, bad),
-    ):
-        if rows.any():
-            left_out[reason] += int(rows.sum())
-    keep = ~(no_outcome | no_propensity | bad)
-    return batch if keep.all() else batch.take(np.flatnonzero(keep))
-
-
-def _arrays(batch: LoggedBatch, reward_model: PredictsReward | None) -> LoggedArrays:
-    q = None
-    if reward_model is not None:
-        q = np.asarray(reward_model.predict(batch.decisions()), np.float64)
-        if q.shape != (batch.m,) or not np.isfinite(q).all():
-            raise ValueError(f"the reward model must give {batch.m} finite predictions")
-    probability = batch.probability
-    if probability is not None and np.isnan(probability).any():
-        probability = None
-    return LoggedArrays(
-        offsets=batch.offsets,
-        chosen=batch.chosen,
-        reward=batch.reward,
-        propensity=batch.propensity,
-        probability=probability,
-        q=q,
-    )
-
-
-def _check_rewards(batch: LoggedBatch, reward: Reward, path: Path | None) -> None:
-    low, high = reward.bounds
-    outside = np.flatnonzero(~((batch.reward >= low) & (batch.reward <= high)))
-    if len(outside):
-        row = int(outside[0])
-        raise UserError(
-            f"{path or 'the log'}: decision {_id(batch, row)!r} has reward {batch.reward[row]:g} "
-            f"(reward {reward.name!r}), outside its bounds [{low:g}, {high:g}]. Intervals rest on "
-            "the bounds: declare them so that they hold, for example --reward "
-            f"column:{reward.name}:LOW:HIGH"
-        )
-
-
-def _check_order(batch: LoggedBatch, log: LogSums) -> None:
-    times = batch.decided_at
-    before = np.concatenate([times[:1] if log.last is None else [log.last], times[:-1]])
-    early = np.flatnonzero(times < before)
-    if len(early):
-        row = int(early[0])
-        raise UserError(
-            f"a policy that learns follows the log in the order of time, but decision "
-            f"{_id(batch, row)!r} ({times[row]}Z) stands after one at {before[row]}Z. Sort the log "
-            "by decided_at, or judge the policy frozen (--frozen)"
-        )
-
-
-def _check_propensities(log: LogSums, path: Path | None) -> None:
+def check_propensities(log: LogSums, path: Path | None) -> None:
+    """Raise a UserError where no row could be used because the log has no propensities."""
     if not log.rows and log.left_out[NO_PROPENSITY]:
         raise UserError(without_propensities(path))
 
@@ -281,19 +252,6 @@ def without_propensities(path: Path | None) -> str:
     )
 
 
-def _distinct(policies: Sequence[Policy]) -> Iterator[str]:
-    taken = {LOGGING_POLICY}
-    for policy in policies:
-        name, number = policy.name, 2
-        while name in taken:
-            name, number = f"{policy.name} #{number}", number + 1
-        taken.add(name)
-        yield name
-
-
-def _description(model: PredictsReward) -> str:
+def description_of(model: PredictsReward) -> str:
+    """What reports say of a reward model."""
     return str(getattr(model, "description", type(model).__name__))
-
-
-def _id(batch: LoggedBatch, decision: int | None) -> str | None:
-    return None if decision is None else str(batch.decision_id[decision].as_py())

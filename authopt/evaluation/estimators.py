@@ -1,188 +1,221 @@
-"""Every estimator is a ratio of two sums: here are the columns that are summed.
+"""Every estimator is a sum of ratios of two sums of columns.
 
-To add an estimator, write its numerator as a function of the terms (one row per decision), add it
-to ``COLUMNS`` under a name, and add an :class:`Estimator` that divides it by a column.
+To add an estimator, see that its columns are in :mod:`authopt.evaluation.columns`, and add an
+:class:`Estimator` that names them, or a :class:`Family` of them, one per value of a parameter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
-from authopt.batch import FloatArray
-from authopt.evaluation.terms import Terms
-
-ColumnOf = Callable[["Columns"], "FloatArray | None"]
-"""A column of length n, from the terms and other columns; None stands for zeros."""
-
-
-class Columns:
-    """Columns of n decisions, each computed when it is first asked for."""
-
-    def __init__(self, terms: Terms) -> None:
-        self.terms = terms
-        self.ones = np.ones(len(terms.r))
-        self.w = self.ones if terms.w is None else terms.w
-        self._known: dict[str, FloatArray | None] = {}
-        self._products: dict[tuple[int, int], FloatArray] = {}
-
-    def __getitem__(self, name: str) -> FloatArray | None:
-        """float64[n], or None for zeros; a name such as ``w*wr`` is the product of two columns."""
-        if name in self._known:
-            return self._known[name]
-        left, _, right = name.partition("*")
-        value = self._product(self[left], self[right]) if right else COLUMNS[left](self)
-        self._known[name] = value
-        return value
-
-    def given(self, name: str) -> FloatArray:
-        """A column that cannot be zeros."""
-        column = self[name]
-        assert column is not None
-        return column
-
-    def _product(self, left: FloatArray | None, right: FloatArray | None) -> FloatArray | None:
-        if left is None or right is None:
-            return None
-        if left is self.ones or right is self.ones:
-            return right if left is self.ones else left
-        # Two names can stand for the same array (full support: coverage is the weight).
-        pair = (id(left), id(right))
-        if pair not in self._products:
-            self._products[pair] = left * right
-        return self._products[pair]
-
-
-def _predicted(values: FloatArray | None) -> FloatArray:
-    if values is None:
-        raise ValueError("this column needs a reward model")
-    return values
-
-
-def _coverage(columns: Columns) -> FloatArray:
-    terms = columns.terms
-    return columns.w if terms.unsupported is None else columns.w + terms.unsupported
-
-
-def _doubly_robust(columns: Columns) -> FloatArray:
-    terms = columns.terms
-    value = terms.r - _predicted(terms.q)
-    value *= columns.w
-    value += _predicted(terms.v)
-    return value
-
-
-def _doubly_robust_supported(columns: Columns) -> FloatArray:
-    value, elsewhere = columns.given("dr"), columns.terms.v_unsupported
-    return value if elsewhere is None else value - elsewhere
-
-
-COLUMNS: Mapping[str, ColumnOf] = {
-    "one": lambda columns: columns.ones,
-    "r": lambda columns: columns.terms.r,
-    "w": lambda columns: columns.w,
-    "wr": lambda columns: columns["w*r"],
-    "v": lambda columns: _predicted(columns.terms.v),
-    "dr": _doubly_robust,
-    "dr_supported": _doubly_robust_supported,
-    "coverage": _coverage,
-    "unsupported": lambda columns: columns.terms.unsupported,
-    "thin": lambda columns: columns.terms.thin,
-}
-"""Columns by name: ``coverage`` is the weight plus the mass without support, whose mean is 1 if the
-propensities are right; ``dr_supported`` leaves out what the model says of actions that the log
-cannot speak of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimator:
-    """sum(numerator) / sum(denominator).
-
-    Attributes
-    ----------
-    name, title, source
-        short name, name in words, and where it was published.
-    numerator, denominator
-        names of columns.
-    needs_model
-        whether it uses a reward model.
-    score
-        column whose mean is the value, without bias, if the propensities are right; the covering
-        interval is made from it. None where there is no such column.
-    note
-        what its intervals do not cover.
-    """
-
-    name: str
-    title: str
-    source: str
-    numerator: str
-    denominator: str
-    needs_model: bool = False
-    score: str | None = None
-    note: str | None = None
-
+from authopt.evaluation.columns import product
+from authopt.evaluation.estimator import Estimator, Family, family_of
 
 ON_POLICY = Estimator(
     "on-policy",
     "mean logged reward",
     "the sample mean: the policy made the log itself",
-    "r",
-    "one",
+    (("r", "one"),),
+    weighted=False,
     score="r",
 )
 IPS = Estimator(
     "ips",
     "inverse propensity score",
     "Horvitz & Thompson, JASA 47, 1952",
-    "wr",
-    "one",
+    (("wr", "one"),),
     score="wr",
+)
+CLIPPED_IPS = family_of(
+    "clipped-ips",
+    "clipped inverse propensity score",
+    "Ionides, JCGS 17, 2008; Bottou et al., JMLR 14, 2013, section 4.4",
+    "clip",
+    "weights above {0} count as {0}",
+    "its intervals do not cover the bias of clipping: where rewards are not negative, it is low",
+    (np.inf, 100.0, 30.0, 10.0, 3.0, 1.0),
+    uncut="wr",
 )
 SNIPS = Estimator(
     "snips",
     "self-normalised inverse propensity score",
     "Hájek, 1971; Swaminathan & Joachims, NeurIPS 2015, section 4",
-    "wr",
-    "w",
+    (("wr", "w"),),
     score="wr",
+)
+CLIPPED_SNIPS = family_of(
+    "clipped-snips",
+    "self-normalised clipped inverse propensity score",
+    "Gilotte et al., WSDM 2018 (NCIS)",
+    "clip",
+    "weights above {0} count as {0}",
+    "its asymptotic intervals do not cover the bias of clipping",
+    (np.inf, 100.0, 30.0, 10.0, 3.0, 1.0),
+    uncut="wr",
+    normalised=True,
+    score="wr",
+)
+SUBGAUSSIAN_IPS = family_of(
+    "sg-ips",
+    "sub-Gaussian inverse propensity score",
+    "Metelli, Russo & Restelli, NeurIPS 2021 (power mean of exponent -1)",
+    "sg",
+    "weights w become w / (1 - λ + λ w), λ = {}",
+    "its intervals do not cover the bias of shrinking the weights",
+    (0.0, 0.003, 0.01, 0.03, 0.1, 0.3),
+    uncut="wr",
+)
+MARGINALISED = tuple(
+    Estimator(
+        f"mips-{feature}",
+        f"marginalised inverse propensity score by {feature}",
+        "Saito & Joachims, ICML 2022 (MIPS)",
+        ((f"mips@{feature}", "one"),),
+        embedding=feature,
+        note=f"its intervals do not cover the bias that it has unless all actions of one {feature} "
+        "do equally well",
+        biased=True,
+    )
+    for feature in ("route", "delay")
 )
 DM = Estimator(
     "dm",
     "direct method",
     "Dudík, Langford & Li, ICML 2011, section 2",
-    "v",
-    "one",
+    (("v", "one"),),
     needs_model=True,
+    weighted=False,
     note="its interval does not cover the bias of the reward model",
+    biased=True,
 )
 DR = Estimator(
     "dr",
     "doubly robust",
     "Dudík, Langford & Li, ICML 2011, equation 1",
-    "dr",
-    "one",
+    (("dr", "one"),),
     needs_model=True,
     score="dr_supported",
 )
+SNDR = Estimator(
+    "sndr",
+    "self-normalised doubly robust",
+    "Robins, Sued, Lei-Gomez & Rotnitzky, Statistical Science 22, 2007; "
+    "Thomas & Brunskill, ICML 2016 (weighted doubly robust)",
+    (("wd", "w"), ("v", "one")),
+    needs_model=True,
+    score="dr_supported",
+)
+SUBGAUSSIAN_DR = family_of(
+    "sg-dr",
+    "sub-Gaussian doubly robust",
+    "Metelli, Russo & Restelli, NeurIPS 2021 (power mean of exponent -1)",
+    "sgdr",
+    "weights w become w / (1 - λ + λ w), λ = {}",
+    "its asymptotic intervals do not cover the bias of shrinking the weights",
+    (0.0, 0.003, 0.01, 0.03, 0.1, 0.3),
+    uncut="dr",
+    score="dr_supported",
+    needs_model=True,
+)
+SWITCH_DR = family_of(
+    "switch-dr",
+    "switch doubly robust",
+    "Wang, Agarwal & Dudík, ICML 2017, section 4",
+    "switch",
+    "by the model where the weight is above {}",
+    "its intervals do not cover the bias of the reward model where weights are large",
+    (np.inf, 100.0, 30.0, 10.0, 3.0, 1.0, 0.0),
+    uncut="dr",
+    needs_model=True,
+)
+OPTIMISTIC_DR = family_of(
+    "dr-os",
+    "doubly robust with optimistic shrinkage",
+    "Su, Dimakopoulou, Krishnamurthy & Dudík, ICML 2020 (DRos)",
+    "dros",
+    "weights w become λ w / (w² + λ), λ = {}",
+    "its intervals do not cover the bias of shrinking the weights",
+    (np.inf, 10_000.0, 1_000.0, 100.0, 10.0, 1.0, 0.0),
+    uncut="dr",
+    needs_model=True,
+)
 
-ESTIMATORS: tuple[Estimator, ...] = (IPS, SNIPS, DM, DR)
-"""Of a policy that did not make the log, in the order of tables."""
+ESTIMATORS: tuple[Estimator | Family, ...] = (
+    IPS,
+    CLIPPED_IPS,
+    SNIPS,
+    CLIPPED_SNIPS,
+    SUBGAUSSIAN_IPS,
+    *MARGINALISED,
+    DM,
+    DR,
+    SNDR,
+    SUBGAUSSIAN_DR,
+    SWITCH_DR,
+    OPTIMISTIC_DR,
+)
+"""Of a policy that did not make the log, in the order of tables; of a family, the chosen member is
+shown."""
 
 LOGGING_ESTIMATORS: tuple[Estimator, ...] = (ON_POLICY, DM, DR)
 """Of the policy that made the log; IPS and SNIPS are its sample mean."""
 
 
-def headline(estimators: Sequence[Estimator]) -> str:
-    """The estimator to quote: the sample mean, else doubly robust, else self-normalised."""
+def available(
+    estimators: Iterable[Estimator | Family], with_model: bool, embeddings: Collection[str] = ()
+) -> tuple[Estimator | Family, ...]:
+    """Those that can be computed, with a reward model or without, with some action features."""
+    return tuple(
+        each
+        for each in estimators
+        if (with_model or not each.needs_model)
+        and (each.embedding is None or each.embedding in embeddings)
+    )
+
+
+def headline(estimators: Iterable[Estimator | Family]) -> str:
+    """The estimator to quote: the one of least error in ``benchmarks.estimators``.
+
+    The sample mean, else sub-Gaussian doubly robust, else (without a model) self-normalised and
+    clipped, each with its parameter by ``Method.ERROR``.
+    """
+    quoted = (ON_POLICY, SUBGAUSSIAN_DR, DR, CLIPPED_SNIPS, SNIPS, IPS, DM)
+    return _first_of(quoted, estimators)
+
+
+def unbiased(estimators: Iterable[Estimator | Family]) -> str:
+    """The estimator that cuts nothing: the sample mean, else doubly robust, else self-normalised.
+
+    Parts of a log are judged by it: their estimates add up, and need no choice of their own.
+    """
+    return _first_of((ON_POLICY, DR, SNIPS, IPS, DM), estimators)
+
+
+def _first_of(
+    wanted: Iterable[Estimator | Family], estimators: Iterable[Estimator | Family]
+) -> str:
     names = {estimator.name for estimator in estimators}
-    return next(each.name for each in (ON_POLICY, DR, SNIPS, IPS, DM) if each.name in names)
+    return next(each.name for each in wanted if each.name in names)
 
 
-def table_columns(with_model: bool) -> tuple[str, ...]:
-    """All columns that the estimators of a policy, their intervals and its diagnostics need."""
+def table_columns(
+    with_model: bool,
+    embeddings: Collection[str] = (),
+    estimators: Iterable[Estimator | Family] = ESTIMATORS,
+) -> tuple[str, ...]:
+    """All columns that the estimators of a policy, their intervals and its diagnostics need.
+
+    Parameters
+    ----------
+    with_model
+        whether there is a reward model.
+    embeddings
+        action features that the log has.
+    estimators
+        those that are wanted; of the policy that made the log, ``LOGGING_ESTIMATORS`` will do.
+    """
     scores = ("r", "wr", "dr_supported") if with_model else ("r", "wr")
     names = ["one", "r", "w", "wr", "coverage", "unsupported", "thin", "w*w"]
     names += ["r*r", "coverage*coverage", "unsupported*unsupported", "coverage*r"]
@@ -190,11 +223,8 @@ def table_columns(with_model: bool) -> tuple[str, ...]:
     if with_model:
         names += ["v", "dr", "dr_supported"]
     for score in scores:
-        for other in (score, "r", "coverage", "unsupported"):
+        for other in (score, "r", "wr", "coverage", "unsupported"):
             names.append(product(score, other))
+    for each in available(estimators, with_model, embeddings):
+        names += each.columns
     return tuple(dict.fromkeys(names))
-
-
-def product(left: str, right: str) -> str:
-    """Name of the column that is the product of two columns."""
-    return "*".join(sorted((left, right)))

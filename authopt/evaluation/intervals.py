@@ -70,7 +70,18 @@ def jackknife(table: BucketTable, quantity: Quantity, confidence: float) -> Limi
     """
     table = occupied(table)
     groups, value = table.sums.shape[1], estimate(table, quantity)
-    if value is None or groups < 2:
+    without = leaving_out(table, quantity)
+    if value is None or without is None:
+        return None
+    spread = without - without.mean()
+    variance = (groups - 1) / groups * float(spread @ spread)
+    return _around(value, variance, groups, confidence)
+
+
+def leaving_out(table: BucketTable, quantity: Quantity) -> FloatArray | None:
+    """float64[G], the quantity without each of the G buckets; None where one holds too much."""
+    groups = table.sums.shape[1]
+    if groups < 2:
         return None
     without = np.zeros(groups)
     for ratio in quantity:
@@ -79,9 +90,7 @@ def jackknife(table: BucketTable, quantity: Quantity, confidence: float) -> Limi
         if not (left > 1e-12 * denominator.sum()).all():
             return None
         without += ratio.sign * (numerator.sum() - numerator) / left
-    spread = without - without.mean()
-    variance = (groups - 1) / groups * float(spread @ spread)
-    return _around(value, variance, groups, confidence)
+    return without
 
 
 def _around(value: float, variance: float, groups: int, confidence: float) -> Limits | None:
@@ -123,6 +132,17 @@ def bootstrap(
 
     None where a replicate has a denominator of 0 or all replicates are the same.
     """
+    values = replicate_values(columns, replicates, quantity)
+    if values is None:
+        return None
+    lower, upper = np.quantile(values, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    return float(lower), float(upper)
+
+
+def replicate_values(
+    columns: Sequence[str], replicates: FloatArray, quantity: Quantity
+) -> FloatArray | None:
+    """float64[replicates], the quantity in each; None where that says nothing of its spread."""
     values = np.zeros(len(replicates))
     for ratio in quantity:
         numerator = replicates[:, columns.index(ratio.numerator)]
@@ -132,8 +152,7 @@ def bootstrap(
         values += ratio.sign * numerator / denominator
     if not len(values) or np.ptp(values) <= 1e-14 * max(1.0, float(np.abs(values).max())):
         return None
-    lower, upper = np.quantile(values, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return float(lower), float(upper)
+    return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,164 +5,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
+
+from authopt.evaluation.bound_sums import PartialValue
+from authopt.evaluation.diagnosis import Diagnostics
+from authopt.evaluation.over_time import OverTime
+from authopt.evaluation.payments.result import PaymentResult
+from authopt.evaluation.propensities.verdicts import Check
+from authopt.evaluation.quantities import Estimate, Remark
+from authopt.evaluation.segment_result import Segmentation, Volume
+from authopt.evaluation.sensitivity import Sensitivity
 
 LOGGING_POLICY = "logged"
 """Name of the policy that made the log; its result always comes first."""
 
 
-class Guarantee(StrEnum):
-    """How far an interval can be relied on."""
-
-    COVERS = "covers"
-    """Holds with few rows and heavy weights; counts what the log cannot know as worst and best."""
-
-    ASYMPTOTIC = "asymptotic"
-    """Right in the limit of many rows; too narrow when few rows carry the weight."""
-
-
-class Level(StrEnum):
-    """How much a remark matters."""
-
-    NOTE = "note"
-    WARNING = "warning"
-    ALARM = "alarm"
-
-
 @dataclass(frozen=True, slots=True)
-class Remark:
-    """Something a reader must know before trusting a figure."""
-
-    level: Level
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A confidence interval.
+class Comparison:
+    """Two policies on the same rows: the first's value less the second's, paired.
 
     Attributes
     ----------
-    method
-        ``cressie-read``, ``normal``, ``jackknife`` or ``bootstrap``.
-    lower, upper
-        the limits, finite.
-    confidence
-        nominal coverage, such as 0.95.
-    guarantee
-        whether it covers with few rows, or only in the limit.
-    vetoed
-        why this interval must not be relied on here, or None.
+    first, second
+        names of the policies; neither made the log.
+    estimates
+        of the difference, by every estimator that both have.
+    headline
+        short name of the estimator to quote.
     """
 
-    method: str
-    lower: float
-    upper: float
-    confidence: float
-    guarantee: Guarantee
-    vetoed: str | None = None
+    first: str
+    second: str
+    estimates: tuple[Estimate, ...]
+    headline: str
 
     @property
-    def width(self) -> float:
-        """Upper less lower limit."""
-        return self.upper - self.lower
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What one estimator says of one quantity.
-
-    Attributes
-    ----------
-    estimator
-        short name: ``on-policy``, ``ips``, ``snips``, ``dm``, ``dr``.
-    title, source
-        name in words, and where the estimator was published.
-    value
-        the estimate, or None where the log holds nothing to estimate from (no overlap).
-    intervals
-        the recommended one first.
-    note
-        what the estimator's intervals do not cover (such as the bias of a reward model), or None.
-    """
-
-    estimator: str
-    title: str
-    source: str
-    value: float | None
-    intervals: tuple[Interval, ...]
-    note: str | None = None
-
-    @property
-    def interval(self) -> Interval:
-        """The recommended interval."""
-        return self.intervals[0]
-
-
-@dataclass(frozen=True, slots=True)
-class MeanWeight:
-    """The mean importance weight, which is 1 if the propensities are right and support is full.
-
-    ``expected`` is 1 less the evaluation mass without support. ``covered`` says whether the
-    interval holds it; None where there are too few buckets to tell.
-    """
-
-    value: float
-    lower: float
-    upper: float
-    expected: float
-    covered: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class WeightBin:
-    """Rows whose weight is in [lower, upper); the first bin is the weight 0 alone."""
-
-    lower: float
-    upper: float
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnostics:
-    """How well the log can answer for this policy.
-
-    Attributes
-    ----------
-    effective_sample_size
-        (sum of w)^2 / sum of w^2 (Kish 1965), in rows.
-    effective_share
-        the same as a share of the rows, 0 to 1.
-    largest_weight_seen
-        over the logged actions.
-    largest_weight_possible, largest_weight_source
-        the weight that the covering intervals reckon with, and where it is from: ``declared`` by
-        the user, ``computed`` over all eligible actions, or ``unbounded`` (the log does not give
-        the probabilities of the actions that it did not take; the weight is then None, and the
-        intervals allow for any).
-    mean_weight
-        with its interval.
-    unsupported_mass
-        share of the evaluation policy's probability on actions that the logging policy never
-        takes (probability 0), 0 to 1; None where the log does not say.
-    thin_mass, thin_below
-        share of its probability on actions which the logging policy takes with a probability
-        above 0 but below ``thin_below``; None where the log does not say.
-    weights
-        histogram in powers of two, for a plot.
-    """
-
-    effective_sample_size: float
-    effective_share: float
-    largest_weight_seen: float
-    largest_weight_possible: float | None
-    largest_weight_source: str
-    mean_weight: MeanWeight
-    unsupported_mass: float | None
-    thin_mass: float | None
-    thin_below: float
-    weights: tuple[WeightBin, ...]
+    def difference(self) -> Estimate:
+        """The estimate to quote."""
+        return next(each for each in self.estimates if each.estimator == self.headline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +68,19 @@ class PolicyResult:
         effective sample, weights, support.
     remarks
         on this policy alone.
+    sensitivity
+        of the estimators that cut weights; empty for the logging policy.
+    segments
+        by column, as asked.
+    volume
+        the gain in money by currency; empty where the reward is not approval or amounts are not
+        known, and for the logging policy.
+    payments
+        payment by payment; None where that was not asked for or the log has no payments.
+    over_time
+        the value over time; None likewise.
+    bounds
+        of the value under the stated assumption on delays; None where none was stated.
     """
 
     name: str
@@ -199,6 +92,12 @@ class PolicyResult:
     headline: str
     diagnostics: Diagnostics
     remarks: tuple[Remark, ...]
+    sensitivity: tuple[Sensitivity, ...] = ()
+    segments: tuple[Segmentation, ...] = ()
+    volume: tuple[Volume, ...] = ()
+    payments: PaymentResult | None = None
+    over_time: OverTime | None = None
+    bounds: PartialValue | None = None
 
     @property
     def value(self) -> Estimate:
@@ -292,6 +191,8 @@ class LogFacts:
         name of the reward and its declared bounds.
     mean_reward
         mean of the logged rewards; None where there are no rows.
+    most_attempts
+        largest number of an attempt.
     """
 
     path: str | None
@@ -308,6 +209,7 @@ class LogFacts:
     reward_low: float
     reward_high: float
     mean_reward: float | None
+    most_attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +234,12 @@ class Evaluation:
         the log's reward by equal stretches of time; empty where times are not known.
     remarks
         on the log and on the evaluation as a whole.
+    comparisons
+        of every two policies that did not make the log.
+    checks
+        of the propensities; empty where they were not checked.
+    options
+        what was asked, as the options of the command by name, beyond what stands elsewhere.
     """
 
     log: LogFacts
@@ -342,6 +250,9 @@ class Evaluation:
     routes: tuple[RouteOverlap, ...]
     over_time: tuple[TimeBin, ...]
     remarks: tuple[Remark, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    checks: tuple[Check, ...] = ()
+    options: tuple[str, ...] = ()
 
     def policy(self, name: str) -> PolicyResult:
         """The result of the policy of this name.
@@ -355,6 +266,19 @@ class Evaluation:
             if policy.name == name:
                 return policy
         raise KeyError(name)
+
+    def compare(self, first: str, second: str) -> Comparison:
+        """The difference between two policies that did not make the log.
+
+        Raises
+        ------
+        KeyError
+            If they were not compared in this order.
+        """
+        for each in self.comparisons:
+            if (each.first, each.second) == (first, second):
+                return each
+        raise KeyError((first, second))
 
     def as_json(self) -> dict[str, Any]:
         """The whole as JSON-able containers."""

@@ -3,108 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import numpy as np
-
-from authopt.batch import FloatArray, utc_datetime
+from authopt.batch import utc_datetime
 from authopt.errors import UserError
 from authopt.evaluation import diagnostics, intervals
-from authopt.evaluation.covering import Range, gain_limits, value_limits
+from authopt.evaluation.bound_sums import BoundSums
+from authopt.evaluation.comparison_summary import comparison_of
+from authopt.evaluation.estimating import gain_of, value_of
+from authopt.evaluation.estimator import Estimator
 from authopt.evaluation.estimators import (
-    ESTIMATORS,
-    LOGGING_ESTIMATORS,
-    Estimator,
     headline,
+    unbiased,
 )
-from authopt.evaluation.intervals import Limits, Quantity, Ratio
+from authopt.evaluation.judged import ROWS, Judged, Named, judge, longest_cluster
+from authopt.evaluation.over_time import OverTime, over_time
+from authopt.evaluation.overview import reward_over_time, route_overlap
+from authopt.evaluation.payments.result import PaymentResult
+from authopt.evaluation.payments.rows import PaymentSums
+from authopt.evaluation.payments.summary import payment_result
+from authopt.evaluation.policy_sums import PAYMENTS, SEGMENTS, TIME
+from authopt.evaluation.propensities.checks import checks_of
 from authopt.evaluation.result import (
-    Diagnostics,
-    Estimate,
+    LOGGING_POLICY,
+    Comparison,
     Evaluation,
-    Guarantee,
-    Interval,
     LeftOut,
     LogFacts,
     PolicyResult,
-    RouteOverlap,
-    TimeBin,
 )
-from authopt.evaluation.sums import LogSums, PolicySums
-
-MOST_TIME_BINS = 120
-BIN_HOURS = (1, 6, 24, 7 * 24, 30 * 24, 91 * 24)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What was asked.
-
-    Attributes
-    ----------
-    reward, reward_low, reward_high
-        name and bounds of the reward.
-    cluster
-        name of the column whose values are the clusters.
-    confidence
-        nominal coverage of the intervals, in (0, 1).
-    bootstrap
-        number of bootstrap replicates; 0 for none.
-    max_weight
-        largest possible weight as the user declares it, or None.
-    seed
-        of the bootstrap.
-    propensity_source
-        where the log's propensities are from.
-    path
-        file of the log, or None.
-    reward_model
-        description of the reward model, or None where there is none.
-    """
-
-    reward: str = "reward"
-    reward_low: float = 0.0
-    reward_high: float = 1.0
-    cluster: str = "payment_id"
-    confidence: float = 0.95
-    bootstrap: int = 1000
-    max_weight: float | None = None
-    seed: int = 0
-    propensity_source: str = "logged"
-    path: Path | None = None
-    reward_model: str | None = None
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.confidence < 1.0:
-            raise UserError(f"confidence is {self.confidence}; expected above 0 and below 1")
-        if self.bootstrap < 0:
-            raise UserError(f"bootstrap replicates are {self.bootstrap}; expected 0 or more")
-        if not -np.inf < self.reward_low < self.reward_high < np.inf:
-            raise UserError(
-                f"the reward's bounds are {self.reward_low} and {self.reward_high}; expected two "
-                "finite numbers, the lower one first"
-            )
-        if self.max_weight is not None and not 1.0 <= self.max_weight < np.inf:
-            raise UserError(
-                f"the largest weight is declared as {self.max_weight}; expected a number >= 1 "
-                "(a policy that is the logging policy has weights of 1)"
-            )
+from authopt.evaluation.segment_result import Segmentation, Volume
+from authopt.evaluation.segment_summary import segmentation_of, volume_of
+from authopt.evaluation.segments import VOLUME, SegmentSums
+from authopt.evaluation.settings import Settings
+from authopt.evaluation.sums import EvaluationSums
+from authopt.evaluation.time_estimates import dependence
+from authopt.evaluation.time_sums import TimeSums
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """A policy and what was added up for it."""
-
-    name: str
-    spec: str
-    sums: PolicySums
-    is_logging_policy: bool = False
-    learns: bool = False
-
-
-def summarise(log: LogSums, policies: Sequence[Judged], settings: Settings) -> Evaluation:
+def summarise(sums: EvaluationSums, policies: Sequence[Named], settings: Settings) -> Evaluation:
     """The evaluation that the sums hold.
 
     Raises
@@ -112,16 +48,48 @@ def summarise(log: LogSums, policies: Sequence[Judged], settings: Settings) -> E
     UserError
         If no row could be used, or a weight is larger than the user declared possible.
     """
+    log = sums.log
     if not log.rows:
         reasons = "; ".join(f"{rows:,} rows: {why}" for why, rows in log.left_out.items())
         raise UserError(
             f"{settings.path or 'the log'}: no row can be used for an evaluation"
             + (f" ({reasons})" if reasons else ": it is empty")
         )
-    for policy in policies:
-        _check_declared(policy, settings)
-    mean = policies[0].sums.table.total("r") / log.rows
-    facts = LogFacts(
+    for policy, each in zip(policies, sums.policies, strict=True):
+        _check_declared(policy.name, each.largest_seen, settings)
+    facts = _facts(sums, settings)
+    tables = [each.table for each in (sums.own, *sums.policies)]
+    replicates = intervals.resample(tables, settings.bootstrap, settings.seed)
+    own = judge(
+        Named(LOGGING_POLICY, LOGGING_POLICY), sums.own, True, facts, settings, replicates[0]
+    )
+    others = [
+        judge(policy, each, False, facts, settings, drawn)
+        for policy, each, drawn in zip(policies, sums.policies, replicates[1:], strict=True)
+    ]
+    bounds = dict(enumerate(sums.bounds, start=1))
+    results = [
+        _result(each, len(others), bounds.get(place), facts, settings)
+        for place, each in enumerate((own, *others))
+    ]
+    return Evaluation(
+        log=facts,
+        confidence=settings.confidence,
+        bootstrap=settings.bootstrap,
+        reward_model=settings.reward_model,
+        policies=tuple(results),
+        routes=route_overlap(log, {each.policy.name: each.sums.route_mass for each in others}),
+        over_time=reward_over_time(log),
+        remarks=(*diagnostics.log_remarks(log, settings.propensity_source), *settings.remarks),
+        comparisons=_comparisons(sums, others, results[1:], settings),
+        checks=() if sums.checks is None else checks_of(sums.checks),
+        options=settings.options,
+    )
+
+
+def _facts(sums: EvaluationSums, settings: Settings) -> LogFacts:
+    log = sums.log
+    return LogFacts(
         path=None if settings.path is None else str(settings.path),
         rows=log.rows,
         clusters=log.clusters.count(),
@@ -133,174 +101,121 @@ def summarise(log: LogSums, policies: Sequence[Judged], settings: Settings) -> E
         propensity_source=settings.propensity_source,
         full_probabilities=not log.without_probabilities,
         reward=settings.reward,
-        reward_low=settings.reward_low,
-        reward_high=settings.reward_high,
-        mean_reward=mean,
-    )
-    tables = [policy.sums.table for policy in policies]
-    replicates = intervals.resample(tables, settings.bootstrap, settings.seed)
-    return Evaluation(
-        log=facts,
-        confidence=settings.confidence,
-        bootstrap=settings.bootstrap,
-        reward_model=settings.reward_model,
-        policies=tuple(
-            _policy_result(policy, drawn, facts, settings)
-            for policy, drawn in zip(policies, replicates, strict=True)
-        ),
-        routes=_routes(log, policies),
-        over_time=_over_time(log),
-        remarks=diagnostics.log_remarks(log, settings.propensity_source),
+        reward_low=(settings.declared or (settings.reward_low, settings.reward_high))[0],
+        reward_high=(settings.declared or (settings.reward_low, settings.reward_high))[1],
+        mean_reward=sums.own.table.total("r") / log.rows,
+        most_attempts=log.most_attempts,
     )
 
 
-def _check_declared(policy: Judged, settings: Settings) -> None:
-    declared, seen = settings.max_weight, policy.sums.largest_seen
+def _check_declared(name: str, seen: float, settings: Settings) -> None:
+    declared = settings.max_weight
     if declared is not None and seen > declared * (1.0 + 1e-9):
         raise UserError(
-            f"policy {policy.name!r} has a weight of {seen:.6g}, above the largest possible "
+            f"policy {name!r} has a weight of {seen:.6g}, above the largest possible "
             f"weight that was declared, {declared:g}. Declare the true bound with --max-weight, "
             "or leave it out where the log has the probabilities of all eligible actions"
         )
 
 
-def _policy_result(
-    policy: Judged, replicates: FloatArray, facts: LogFacts, settings: Settings
-) -> PolicyResult:
-    sums = policy.sums
-    judged = diagnostics.diagnostics_of(
-        sums,
-        facts.clusters,
-        settings.confidence,
-        None if policy.is_logging_policy else settings.max_weight,
-        facts.full_probabilities or policy.is_logging_policy,
-    )
-    with_model = "v" in sums.table.columns
-    estimators = [
-        estimator
-        for estimator in (LOGGING_ESTIMATORS if policy.is_logging_policy else ESTIMATORS)
-        if with_model or not estimator.needs_model
-    ]
-    possible = judged.largest_weight_possible
-    known = Range(
-        reward_low=settings.reward_low,
-        reward_high=settings.reward_high,
-        largest_weight=np.inf if possible is None else max(possible, sums.largest_seen),
-        most_unsupported=sums.most_unsupported,
-        q_low=sums.q_low,
-        q_high=sums.q_high,
-        clusters=facts.clusters,
-    )
-    values = [
-        _estimate(estimator, sums, replicates, known, judged, settings, gain=False)
-        for estimator in estimators
-    ]
-    gains = [
-        _estimate(estimator, sums, replicates, known, judged, settings, gain=True)
-        for estimator in estimators
-        if not policy.is_logging_policy
-    ]
-    return PolicyResult(
-        name=policy.name,
-        spec=policy.spec,
-        is_logging_policy=policy.is_logging_policy,
-        learns=policy.learns,
-        estimates=tuple(values),
-        gains=tuple(gains),
-        headline=headline(estimators),
-        diagnostics=judged,
-        remarks=diagnostics.policy_remarks(sums, judged, facts.clusters),
-    )
-
-
-def _estimate(
-    estimator: Estimator,
-    sums: PolicySums,
-    replicates: FloatArray,
-    known: Range,
-    judged: Diagnostics,
+def _result(
+    each: Judged,
+    policies: int,
+    bounds: BoundSums | None,
+    facts: LogFacts,
     settings: Settings,
-    *,
-    gain: bool,
-) -> Estimate:
-    table, confidence = sums.table, settings.confidence
-    quantity: Quantity = [Ratio(estimator.numerator, estimator.denominator)]
-    low, high = known.reward_low, known.reward_high
-    if gain:
-        quantity = [*quantity, Ratio("r", "one", -1.0)]
-        low, high = -known.span, known.span
-    value = intervals.estimate(table, quantity)
-    found: list[Interval] = []
-    if estimator.score is not None:
-        limits = (gain_limits if gain else value_limits)(table, estimator.score, known, confidence)
-        found.append(_covering(limits, value, low, high, confidence))
-    weightless = estimator.score in (None, "r")
-    rows = table.total("one")
-    veto = diagnostics.veto_of(judged, rows if weightless else judged.effective_sample_size)
-    computed: dict[str, Limits | None] = {
-        "normal": intervals.normal(table, quantity, confidence),
-        "jackknife": intervals.jackknife(table, quantity, confidence),
+) -> PolicyResult:
+    estimators = list(each.estimators.values())
+    quoted = headline(estimators)
+    whole = each.estimators[unbiased(estimators)]
+    segments, volume = _by_segment(each, whole, policies, settings)
+    return PolicyResult(
+        name=each.policy.name,
+        spec=each.policy.spec,
+        is_logging_policy=each.own,
+        learns=each.policy.learns,
+        estimates=tuple(value_of(estimator, each.evidence) for estimator in estimators),
+        gains=()
+        if each.own
+        else tuple(gain_of(estimator, each.evidence) for estimator in estimators),
+        headline=quoted,
+        diagnostics=each.judged,
+        remarks=diagnostics.policy_remarks(each.sums, each.judged, facts.clusters),
+        sensitivity=each.sensitivity,
+        segments=segments,
+        volume=volume,
+        payments=_payments(each, facts, settings),
+        over_time=_over_time(each, settings),
+        bounds=None
+        if bounds is None
+        else bounds.value(facts.clusters, settings.confidence, settings.max_weight),
+    )
+
+
+def _payments(each: Judged, facts: LogFacts, settings: Settings) -> PaymentResult | None:
+    part = each.sums.parts.get(PAYMENTS)
+    if not isinstance(part, PaymentSums):
+        return None
+    by_payment = settings.cluster in ("payment_id", *ROWS)
+    return payment_result(
+        part,
+        settings,
+        is_logging_policy=each.own,
+        clusters=None if by_payment else facts.clusters,
+    )
+
+
+def _over_time(each: Judged, settings: Settings) -> OverTime | None:
+    part = each.sums.parts.get(TIME)
+    if not isinstance(part, TimeSums):
+        return None
+    low, high = settings.reward_low, settings.reward_high
+    effect = dependence(each.sums.table)
+    return over_time(part, low, high, settings.confidence, design_effect=effect)
+
+
+def _by_segment(
+    each: Judged, estimator: Estimator, policies: int, settings: Settings
+) -> tuple[tuple[Segmentation, ...], tuple[Volume, ...]]:
+    found = {
+        name.removeprefix(SEGMENTS): part
+        for name, part in each.sums.parts.items()
+        if isinstance(part, SegmentSums)
     }
-    if settings.bootstrap:
-        computed["bootstrap"] = intervals.bootstrap(table.columns, replicates, quantity, confidence)
-    for method, asymptotic in computed.items():
-        if asymptotic is None:
-            why = "the buckets do not vary: there is nothing to tell the error from"
-            found.append(Interval(method, low, high, confidence, Guarantee.ASYMPTOTIC, why))
-        else:
-            found.append(Interval(method, *asymptotic, confidence, Guarantee.ASYMPTOTIC, veto))
-    return Estimate(
-        estimator=estimator.name,
-        title=estimator.title,
-        source=estimator.source,
-        value=value,
-        intervals=tuple(found),
-        note=estimator.note,
-    )
-
-
-def _covering(
-    limits: Limits, value: float | None, low: float, high: float, confidence: float
-) -> Interval:
-    # Its centre is a regression estimate: it is widened, never narrowed, to hold the estimate.
-    lower, upper = limits
-    if value is not None:
-        possible = min(max(value, low), high)
-        lower, upper = min(lower, possible), max(upper, possible)
-    return Interval("cressie-read", lower, upper, confidence, Guarantee.COVERS)
-
-
-def _routes(log: LogSums, policies: Sequence[Judged]) -> tuple[RouteOverlap, ...]:
-    return tuple(
-        RouteOverlap(
-            route=route,
-            eligible=log.eligible[route] / log.rows,
-            logged=taken / log.rows,
-            logging=None if log.without_probabilities else log.logging[route] / log.rows,
-            evaluation={
-                policy.name: policy.sums.route_mass[route] / log.rows
-                for policy in policies
-                if not policy.is_logging_policy
-            },
+    money = found.pop(VOLUME, None)
+    looked_at = max(policies, 1) * sum(len(part.labels) for part in found.values())
+    segmentations = tuple(
+        segmentation_of(
+            part,
+            estimator,
+            each.known,
+            confidence=settings.confidence,
+            looked_at=looked_at,
+            is_logging_policy=each.own,
         )
-        for route, taken in log.taken.most_common()
-        if log.eligible[route]
+        for part in found.values()
     )
+    if money is None or each.own:
+        return segmentations, ()
+    return segmentations, volume_of(money, estimator, each.known, settings.confidence)
 
 
-def _over_time(log: LogSums) -> tuple[TimeBin, ...]:
-    if not log.hours:
-        return ()
-    hours = np.array(sorted(log.hours))
-    span = hours[-1] - hours[0]
-    step = next((step for step in BIN_HOURS if span / step < MOST_TIME_BINS), BIN_HOURS[-1])
-    bins: dict[int, tuple[int, float]] = {}
-    for hour in hours.tolist():
-        rows, total = log.hours[hour]
-        before = bins.get(hour // step, (0, 0.0))
-        bins[hour // step] = (before[0] + rows, before[1] + total)
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+def _comparisons(
+    sums: EvaluationSums,
+    judged: Sequence[Judged],
+    results: Sequence[PolicyResult],
+    settings: Settings,
+) -> tuple[Comparison, ...]:
     return tuple(
-        TimeBin(epoch + timedelta(hours=place * step), rows, total / rows)
-        for place, (rows, total) in bins.items()
+        comparison_of(
+            (results[first], results[second]),
+            (sums.policies[first], sums.policies[second]),
+            (judged[first].known, judged[second].known),
+            (judged[first].estimators, judged[second].estimators),
+            pair,
+            (judged[first].replicates, judged[second].replicates),
+            longest_cluster(settings, sums.log.most_attempts),
+            settings,
+        )
+        for (first, second), pair in sums.pairs.items()
     )

@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from authopt.batch import FloatArray, IntArray
+from authopt.batch import FloatArray
 from authopt.errors import UserError
+from authopt.evaluation.logged_arrays import LoggedArrays
 
 SUM_TOLERANCE = 1e-6
 """How far from 1 the probabilities of a decision may sum (float32 of VW: 5e-8 was measured)."""
 
 THIN = 0.01
 """Below this logging probability, support is thin: one row stands for more than a hundred."""
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class LoggedArrays:
-    """n logged decisions with m eligible actions, as arrays alone.
-
-    Attributes
-    ----------
-    offsets
-        int64[n + 1], the slice of the arrays of length m that is each decision's.
-    chosen
-        int64[n], position of the logged action among its decision's actions.
-    reward
-        float64[n], finite.
-    propensity
-        float64[n] in (0, 1], of the logged action.
-    probability
-        float64[m], of every eligible action under the logging policy, or None.
-    q
-        float64[m], predicted reward of every eligible action, or None.
-    """
-
-    offsets: IntArray
-    chosen: IntArray
-    reward: FloatArray
-    propensity: FloatArray
-    probability: FloatArray | None = None
-    q: FloatArray | None = None
-
-    @property
-    def n(self) -> int:
-        """Number of decisions."""
-        return len(self.chosen)
-
-    @property
-    def chosen_action(self) -> IntArray:
-        """int64[n], index of the logged action in the arrays of length m."""
-        return self.offsets[:-1] + self.chosen
-
-    def sum_by_decision(self, values: FloatArray, times: FloatArray | None = None) -> FloatArray:
-        """float64[n], sums of ``values`` (float64[m]), each multiplied by ``times`` if given."""
-        n, m = self.n, len(values)
-        if not n:
-            return np.zeros(0)
-        width = int(self.offsets[1])
-        if n * width == m and bool((np.diff(self.offsets) == width).all()):
-            table = values.reshape(n, width)
-            if times is None:
-                return np.asarray(table @ np.ones(width))
-            return np.asarray(np.einsum("nk,nk->n", table, times.reshape(n, width)))
-        product = values if times is None else values * times
-        return np.asarray(np.add.reduceat(product, self.offsets[:-1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -97,6 +48,15 @@ class Terms:
         does not say.
     q_low, q_high
         smallest and largest predicted reward over all eligible actions; NaN without a model.
+    w_embedded
+        by name of an action feature: float64[n], evaluation probability of all actions that are
+        like the logged one in it, divided by their logging probability (Saito & Joachims,
+        'Off-Policy Evaluation for Large Action Spaces via Embeddings', ICML 2022).
+        Empty where the log does not give the probabilities of all actions.
+    stopping
+        float64[n], the policy's probability of giving the payment up; None where it is not known.
+    known
+        what was computed from the terms already, for all who ask for it again.
     """
 
     w: FloatArray | None
@@ -109,6 +69,14 @@ class Terms:
     largest_weight: float
     q_low: float = np.nan
     q_high: float = np.nan
+    w_embedded: Mapping[str, FloatArray] = field(default_factory=dict)
+    stopping: FloatArray | None = None
+    known: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+
+def without_model(terms: Terms) -> Terms:
+    """The terms as they would be had there been no reward model."""
+    return replace(terms, v=None, v_unsupported=None, q=None, q_low=np.nan, q_high=np.nan)
 
 
 class BadProbabilities(Exception):
@@ -200,6 +168,7 @@ def terms_of(log: LoggedArrays, probabilities: FloatArray) -> Terms:
         largest_weight=largest,
         q_low=q_low,
         q_high=q_high,
+        w_embedded=_embedded_weights(log, probabilities, total),
     )
 
 
@@ -248,3 +217,18 @@ def _support(
         without if without.any() else None,
         thin if thin.any() else None,
     )
+
+
+def _embedded_weights(
+    log: LoggedArrays, probabilities: FloatArray, total: FloatArray
+) -> dict[str, FloatArray]:
+    if log.probability is None:
+        return {}
+    weights = {}
+    for name, codes in log.embedding.items():
+        alike = log.like_chosen(codes)
+        logged = log.sum_by_decision(log.probability, alike)
+        # The logged action was taken, whatever the log says of its probability.
+        np.maximum(logged, log.propensity, out=logged)
+        weights[name] = log.sum_by_decision(probabilities, alike) / (total * logged)
+    return weights

@@ -6,7 +6,6 @@ import pytest
 
 from authopt.errors import UserError
 from authopt.evaluation.arrays import CHUNK, evaluate_arrays
-from tests import obp_oracle
 
 Array = npt.NDArray[np.float64]
 
@@ -32,43 +31,6 @@ def ours(drawn: dict[str, npt.NDArray[np.generic]], **more: object) -> dict[str,
     given = dict(drawn) | {"evaluation": {"new": drawn["evaluation"]}, "bootstrap": 0} | more
     result = evaluate_arrays(**given)  # type: ignore[arg-type]
     return {each.estimator: each.value for each in result.policy("new").estimates}
-
-
-# sb-obp 0.5.10 on arrays(5000, 4, seed=0), by tests/obp_oracle.py and the calls below.
-OBP = {
-    "ips": 0.6851878110266046,
-    "snips": 0.6842059434425977,
-    "dm": 0.49923947929544704,
-    "dr": 0.6793644355715986,
-}
-
-
-def test_estimates_equal_the_recorded_ones_of_obp() -> None:
-    assert ours(arrays(5000, 4)) == pytest.approx(OBP, abs=1e-9)
-
-
-@pytest.mark.parametrize(("n", "k", "seed"), [(5000, 4, 0), (1, 2, 1), (777, 8, 2), (40_000, 3, 3)])
-def test_estimates_equal_those_of_obp_on_the_same_arrays(n: int, k: int, seed: int) -> None:
-    try:
-        obp = obp_oracle.estimators()
-    except obp_oracle.ObpUnavailable as why:
-        pytest.skip(str(why))
-    drawn = arrays(n, k, seed)
-    pscore = drawn["logging"][np.arange(n), drawn["chosen"].astype(int)]
-    log = {
-        "reward": drawn["reward"],
-        "action": drawn["chosen"],
-        "pscore": pscore,
-        "action_dist": drawn["evaluation"][:, :, None],
-    }
-    q = {"estimated_rewards_by_reg_model": drawn["q"][:, :, None]}
-    expected = {
-        "ips": obp.InverseProbabilityWeighting().estimate_policy_value(**log),
-        "snips": obp.SelfNormalizedInverseProbabilityWeighting().estimate_policy_value(**log),
-        "dm": obp.DirectMethod().estimate_policy_value(action_dist=log["action_dist"], **q),
-        "dr": obp.DoublyRobust().estimate_policy_value(**log, **q),
-    }
-    assert ours(drawn) == pytest.approx(expected, abs=1e-9)
 
 
 def test_flat_arrays_with_offsets_give_what_tables_give() -> None:

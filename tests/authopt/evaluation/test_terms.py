@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from authopt.evaluation.estimators import Columns
-from authopt.evaluation.terms import BadProbabilities, LoggedArrays, logging_terms, terms_of
+from authopt.evaluation.columns import Columns
+from authopt.evaluation.logged_arrays import LoggedArrays
+from authopt.evaluation.terms import BadProbabilities, logging_terms, terms_of
 
 LOG = LoggedArrays(
     offsets=np.array([0, 2, 5]),
@@ -123,3 +126,59 @@ def test_decisions_with_the_same_number_of_actions_give_the_same_as_ragged_ones(
     other = terms_of(ragged, np.append(policy.ravel(), [0.5, 0.5]))
     for name in ("w", "v", "q"):
         assert getattr(other, name)[:5] == pytest.approx(getattr(one, name), abs=1e-15)
+
+
+EMBEDDED = replace(
+    LOG,
+    embedding={
+        "route": np.array([0, 1, 0, 1, 2]),
+        "delay": np.array([0, 0, 3600, 60, 3600]),
+        "one for all": np.zeros(5, np.int64),
+    },
+)
+
+
+def test_the_weight_by_a_feature_is_that_of_all_actions_like_the_logged_one() -> None:
+    found = terms_of(EMBEDDED, POLICY).w_embedded
+    assert found["route"] == pytest.approx([0.5 / 0.75, 0.1 / 0.5])
+    assert found["delay"] == pytest.approx([1.0, (0.1 + 0.7) / (0.5 + 0.2)])
+    assert found["one for all"] == pytest.approx([1.0, 1.0])
+
+
+def test_without_the_probabilities_of_all_actions_there_are_no_weights_by_feature() -> None:
+    assert terms_of(replace(EMBEDDED, probability=None), POLICY).w_embedded == {}
+
+
+def test_a_feature_of_an_action_logged_with_probability_zero_has_a_finite_weight() -> None:
+    log = replace(EMBEDDED, probability=np.array([0.25, 0.75, 0.0, 0.5, 0.5]))
+    assert terms_of(log, POLICY).w_embedded["route"][1] == pytest.approx(0.1 / 0.5)
+
+
+@given(
+    counts=st.lists(st.integers(1, 5), min_size=1, max_size=12),
+    seed=st.integers(0, 1000),
+    alike=st.booleans(),
+)
+def test_weights_by_feature_are_what_a_loop_over_decisions_gives(
+    counts: list[int], seed: int, alike: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = np.full(len(counts), counts[0]) if alike else np.array(counts)
+    logging = np.concatenate([rng.dirichlet(np.ones(size)) for size in sizes])
+    evaluation = np.concatenate([rng.dirichlet(np.ones(size)) for size in sizes])
+    codes = rng.integers(-1, 3, len(logging)).astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    chosen = rng.integers(0, sizes)
+    log = LoggedArrays(
+        offsets=offsets,
+        chosen=chosen,
+        reward=np.zeros(len(sizes)),
+        propensity=logging[offsets[:-1] + chosen],
+        probability=logging,
+        embedding={"route": codes},
+    )
+    expected = []
+    for start, stop, taken in zip(offsets[:-1], offsets[1:], chosen, strict=True):
+        like = [place for place in range(start, stop) if codes[place] == codes[start + taken]]
+        expected.append(sum(evaluation[like]) / sum(logging[like]))
+    assert terms_of(log, evaluation).w_embedded["route"] == pytest.approx(expected, rel=1e-12)
