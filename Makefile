@@ -41,7 +41,8 @@ sample: $(STAMP) ## make data/sample.parquet again, from the simulator
 	$(BIN)/authopt simulate --payments 20000 --seed 1 --out data/sample.parquet
 
 bench: $(STAMP) ## the benchmarks, quick form
-	@for name in evaluate_vs_obp train_vs_vw_driver decide_vs_vw_predict serve_vs_bare_flask; do \
+	@for name in evaluate_vs_obp evaluate_from_parquet evaluate_processes evaluate_memory coverage estimators \
+		payments_vs_trajectory train_vs_vw_driver decide_vs_vw_predict serve_vs_bare_flask; do \
 		$(BIN)/python -m benchmarks.$$name --quick || failed=1; done; exit $${failed:-0}
 
 clean: ## remove the virtual environment and what the tools left

@@ -1,9 +1,11 @@
 """``python -m benchmarks.evaluate_vs_obp [--quick]``: time and added memory against obp.
 
-Both judge the same policy on the same arrays in memory: IPS, SNIPS, DM and DR, each with 95%
-intervals. obp resamples rows 100 times for its interval; authopt draws 1,000 replicates, and gives
-the covering interval, the normal one, the jackknife, the paired gains and the diagnostics too. Each
-runs in a process of its own, after a warm-up on a few rows.
+Both judge the same policy on the same arrays in memory, by every estimator that both have, each
+with a 95% interval: IPS, SNIPS, DM, DR and self-normalised DR; and, each with its hyperparameter
+chosen by SLOPE from the same grid, clipped IPS, sub-Gaussian IPS and DR, Switch-DR and DR with
+optimistic shrinkage. obp resamples rows 100 times for its interval; authopt draws 1,000 replicates,
+and gives the covering interval, the normal one, the jackknife, the paired gains and the diagnostics
+too. Each runs in a process of its own, after a warm-up on a few rows.
 """
 
 from __future__ import annotations
@@ -26,6 +28,25 @@ ACTIONS = 8
 OBP_REPLICATES, OUR_REPLICATES = 100, 1000
 
 Arrays = dict[str, np.ndarray]
+Estimates = dict[str, tuple[float, float | None]]
+
+PLAIN = {
+    "ips": ("InverseProbabilityWeighting", "log"),
+    "snips": ("SelfNormalizedInverseProbabilityWeighting", "log"),
+    "dm": ("DirectMethod", "model"),
+    "dr": ("DoublyRobust", "log and model"),
+    "sndr": ("SelfNormalizedDoublyRobust", "log and model"),
+}
+"""By authopt's name of an estimator: obp's class and what it takes."""
+
+TUNED = {
+    "clipped-ips": ("InverseProbabilityWeighting", "log"),
+    "sg-ips": ("SubGaussianInverseProbabilityWeighting", "log"),
+    "sg-dr": ("SubGaussianDoublyRobust", "log and model"),
+    "switch-dr": ("SwitchDoublyRobust", "log and model"),
+    "dr-os": ("DoublyRobustWithShrinkage", "log and model"),
+}
+"""The same of those whose hyperparameter is chosen from a grid; obp's classes end in Tuning."""
 
 
 def draw(n: int, seed: int = 0) -> Arrays:
@@ -43,43 +64,75 @@ def draw(n: int, seed: int = 0) -> Arrays:
     }
 
 
-def with_authopt(arrays: Arrays) -> dict[str, float]:
-    """Estimates by authopt."""
+def with_authopt(arrays: Arrays) -> Estimates:
+    """Estimates by authopt, and the parameters that it chose."""
     from authopt.evaluation.arrays import evaluate_arrays
 
     policy = arrays["evaluation"]
     others = {name: array for name, array in arrays.items() if name != "evaluation"}
     result = evaluate_arrays(**others, evaluation={"new": policy}, bootstrap=OUR_REPLICATES)
-    return {each.estimator: each.value or 0.0 for each in result.policy("new").estimates}
+    return {
+        each.estimator: (each.value or 0.0, each.parameter)
+        for each in result.policy("new").estimates
+        if each.estimator in (*PLAIN, *TUNED)
+    }
 
 
-def with_obp(arrays: Arrays) -> dict[str, float]:
-    """Estimates by obp."""
-    from tests.obp_oracle import estimators
+def with_obp(arrays: Arrays) -> Estimates:
+    """Estimates by obp, and the parameters that it chose."""
+    from authopt.evaluation.estimator import Family
+    from authopt.evaluation.estimators import ESTIMATORS
+    from tests.obp_oracle import module
 
-    obp = estimators()
-    chosen = arrays["chosen"]
-    policy = {"action_dist": arrays["evaluation"][:, :, None]}
-    q = {"estimated_rewards_by_reg_model": arrays["q"][:, :, None]}
-    log = {
-        "reward": arrays["reward"],
-        "action": chosen,
-        "pscore": arrays["logging"][np.arange(len(chosen)), chosen],
+    grids = {
+        family.name: [float(member.parameter or 0.0) for member in family.members]
+        for family in ESTIMATORS
+        if isinstance(family, Family)
     }
     interval = {"alpha": 0.05, "n_bootstrap_samples": OBP_REPLICATES, "random_state": 0}
-    values = {}
-    for name, estimator, given in (
-        ("ips", obp.InverseProbabilityWeighting(), log | policy),
-        ("snips", obp.SelfNormalizedInverseProbabilityWeighting(), log | policy),
-        ("dm", obp.DirectMethod(), policy | q),
-        ("dr", obp.DoublyRobust(), log | policy | q),
-    ):
-        values[name] = float(estimator.estimate_policy_value(**given))
+    values: Estimates = {}
+    for name, (kind, wanted) in PLAIN.items():
+        estimator, given = getattr(module("estimators"), kind)(), obp_inputs(arrays, wanted)
+        values[name] = (float(estimator.estimate_policy_value(**given)), None)
         estimator.estimate_interval(**given, **interval)
+    for name, (kind, wanted) in TUNED.items():
+        tuned = getattr(module("estimators_tuning"), kind + "Tuning")
+        estimator, given = tuned(lambdas=grids[name]), obp_inputs(arrays, wanted)
+        value = float(estimator.estimate_policy_value_with_tuning(**given))
+        values[name] = (value, estimator.best_hyperparam)
+        estimator.estimate_interval_with_tuning(**given, **interval)
     return values
 
 
-SIDES: dict[str, Callable[[Arrays], dict[str, float]]] = {"authopt": with_authopt, "obp": with_obp}
+def furthest_apart(arrays: Arrays) -> float:
+    """Largest difference between the estimates of both, at the parameters that authopt chose."""
+    from tests.obp_oracle import module
+
+    furthest = 0.0
+    for name, (value, parameter) in with_authopt(arrays).items():
+        kind, wanted = (PLAIN | TUNED)[name]
+        made = getattr(module("estimators"), kind)
+        estimator = made() if parameter is None else made(lambda_=parameter)
+        theirs = float(estimator.estimate_policy_value(**obp_inputs(arrays, wanted)))
+        furthest = max(furthest, abs(value - theirs))
+    return furthest
+
+
+def obp_inputs(arrays: Arrays, wanted: str) -> Arrays:
+    """What an estimator of obp takes: the log, the policy, the model's predictions."""
+    chosen = arrays["chosen"]
+    given: Arrays = {"action_dist": arrays["evaluation"][:, :, None]}
+    if "log" in wanted:
+        given["reward"], given["action"] = arrays["reward"], chosen
+        given["pscore"] = arrays["logging"][np.arange(len(chosen)), chosen]
+        # Without it, the tuning of sub-Gaussian DR fails on the shapes of its own arrays.
+        given["position"] = np.zeros(len(chosen), np.int64)
+    if "model" in wanted:
+        given["estimated_rewards_by_reg_model"] = arrays["q"][:, :, None]
+    return given
+
+
+SIDES: dict[str, Callable[[Arrays], Estimates]] = {"authopt": with_authopt, "obp": with_obp}
 
 
 def main() -> int:
@@ -95,7 +148,7 @@ def main() -> int:
     return compare(n=1_000_000, runs=1 if options.quick else 3)
 
 
-def run_side(work: Callable[[Arrays], dict[str, float]], folder: Path, runs: int) -> None:
+def run_side(work: Callable[[Arrays], object], folder: Path, runs: int) -> None:
     """Measure one side on the arrays in a folder."""
     work(draw(64))
     arrays = {path.stem: np.load(path) for path in sorted(folder.glob("*.npy"))}
@@ -107,8 +160,7 @@ def compare(n: int, runs: int) -> int:
     console = Console(highlight=False)
     arrays = draw(n)
     small = {name: array[:20_000] for name, array in arrays.items()}
-    ours, theirs = with_authopt(small), with_obp(small)
-    furthest = max(abs(ours[name] - theirs[name]) for name in theirs)
+    furthest = furthest_apart(small)
     if furthest > 1e-9:
         console.print(f"the estimates differ by up to {furthest:.2g}: this compares nothing")
         return 1
@@ -125,7 +177,8 @@ def compare(n: int, runs: int) -> int:
             )
             for side in SIDES
         }
-    table = Table(title=f"{n:,} decisions x {ACTIONS} actions: IPS, SNIPS, DM, DR with intervals")
+    names = len(PLAIN) + len(TUNED)
+    table = Table(title=f"{n:,} decisions x {ACTIONS} actions: {names} estimators with intervals")
     for heading in ("", "replicates", "seconds", "added memory, MiB"):
         table.add_column(heading, justify="right" if heading else "left")
     for side, replicates in (("authopt", OUR_REPLICATES), ("obp", OBP_REPLICATES)):
