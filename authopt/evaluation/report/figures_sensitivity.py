@@ -133,7 +133,7 @@ def family_figure(evaluation: Evaluation, family: FamilyOf) -> Figure:
                 hovertemplate="%{y}<extra>" + label(policy.name) + "</extra>",
             )
         )
-        for rule, symbol, size in (("SLOPE", "circle-open", 16), ("least MSE", "square-open", 19)):
+        for rule, symbol, size in (("shown", "circle-open", 16), ("SLOPE", "square-open", 19)):
             at = [place for place, names in enumerate(rules) if rule in names]
             figure.add_trace(
                 Scatter(
