@@ -10,6 +10,7 @@ from rich.text import Text
 from authopt.evaluation.quantities import Estimate, Guarantee, Interval, Level
 from authopt.evaluation.replay.result import Method, ReplayResult
 from authopt.evaluation.report.tables import WIDEST
+from authopt.evaluation.report.tables_layout import limits, plain_table
 from authopt.evaluation.report.wording import Scale, share, sign
 from authopt.terminal import ACCENT
 
@@ -59,21 +60,9 @@ def _facts(result: ReplayResult) -> str:
     )
 
 
-def _table(title: str) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        header_style="dim",
-    )
-
-
 def _estimates(result: ReplayResult, scale: Scale) -> Table:
     learns = "learning as it goes" if result.learns else "as it stands"
-    table = _table(f"{escape(result.policy)}[not bold dim], replayed, {learns}[/]")
+    table = plain_table(f"{escape(result.policy)}[not bold dim], replayed, {learns}[/]")
     unit = " pp" if scale.percent else ""
     table.add_column("estimator", style=ACCENT, no_wrap=True)
     for heading in ("value", f"{result.confidence:.0%}", f"gain{unit}", f"{result.confidence:.0%}"):
@@ -86,9 +75,9 @@ def _estimates(result: ReplayResult, scale: Scale) -> Table:
             table.add_row(
                 estimate.estimator if first else "",
                 scale.value(estimate.value) if first else "",
-                _limits(interval, scale.interval(interval)),
+                limits(interval, scale.interval(interval)),
                 scale.gain(gain.value) if first else "",
-                "" if paired is None else _limits(paired, scale.gain_interval(paired)),
+                "" if paired is None else limits(paired, scale.gain_interval(paired)),
                 Text(f"{interval.method}, {_guarantee(interval)}", "dim"),
             )
     table.add_row("logged", scale.value(result.mean_reward), "", "", "", "")
@@ -97,10 +86,6 @@ def _estimates(result: ReplayResult, scale: Scale) -> Table:
 
 def _guarantee(interval: Interval) -> str:
     return "asymptotic" if interval.guarantee is Guarantee.ASYMPTOTIC else "covers"
-
-
-def _limits(interval: Interval, text: str) -> Text:
-    return Text(f"({text})", "dim") if interval.vetoed else Text(text)
 
 
 def _vetoes(result: ReplayResult) -> list[str]:
@@ -125,7 +110,7 @@ def _sentence(result: ReplayResult, scale: Scale) -> str:
 
 def _acceptance(result: ReplayResult) -> Table:
     how = result.acceptance
-    table = _table("acceptance")
+    table = plain_table("acceptance")
     for heading in ("accepted", "of all", "c", "updates", "live", "distortion", "no support"):
         table.add_column(heading, justify="right", overflow="fold")
     c = f"{how.last:.3g}" + (" exact" if how.exact else " adaptive")
@@ -155,7 +140,7 @@ def _quoted(result: ReplayResult, place: int) -> float | None:
 
 
 def _curve(result: ReplayResult, scale: Scale) -> Table:
-    table = _table("learning curve[not bold dim], by accepted rows[/]")
+    table = plain_table("learning curve[not bold dim], by accepted rows[/]")
     table.add_column("accepted", justify="right", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column(f"{result.confidence:.0%} normal", justify="right", no_wrap=True)
@@ -163,11 +148,11 @@ def _curve(result: ReplayResult, scale: Scale) -> Table:
     low = min(point.value for point in result.curve)
     high = max(point.value for point in result.curve)
     for point in result.curve:
-        limits = ""
+        shown = ""
         if point.lower is not None and point.upper is not None:
             interval = Interval("normal", point.lower, point.upper, 0.0, Guarantee.ASYMPTOTIC)
-            limits = scale.interval(interval)
+            shown = scale.interval(interval)
         filled = (point.value - low) / (high - low) if high > low else 0.0
         bar = Text("▇" * (1 + round((_BAR - 1) * filled)), ACCENT)
-        table.add_row(f"{point.accepted_from:,}", scale.value(point.value), limits, bar)
+        table.add_row(f"{point.accepted_from:,}", scale.value(point.value), shown, bar)
     return table
