@@ -109,7 +109,7 @@ class PolicySums:
         if block.batch is not None and probabilities is not None:
             self.route_mass.update(route_mass(block.batch, probabilities))
         for name, part in self.parts.items():
-            bet_without = name == BETS and not self.model_bets and terms.q is not None
+            bet_without = name == BETS and not self.model_bets
             part.add(block, without_model(terms) if bet_without else terms)
 
     def __add__(self, other: PolicySums) -> PolicySums:

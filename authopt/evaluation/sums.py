@@ -90,11 +90,9 @@ class EvaluationSums:
         self.own.add(block, own)
         for policy, each, given in zip(self.policies, terms, probabilities, strict=True):
             policy.add(block, each, given)
+        paired = terms if self.wanted.model_bets else [without_model(each) for each in terms]
         for (first, second), pair in self.pairs.items():
-            both = (terms[first], terms[second])
-            if not self.wanted.model_bets:
-                both = (without_model(both[0]), without_model(both[1]))
-            pair.add(block, *both)
+            pair.add(block, paired[first], paired[second])
         for bounds, given in zip(self.bounds, probabilities, strict=False):
             bounds.add(block, given)
 

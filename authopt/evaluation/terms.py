@@ -76,6 +76,8 @@ class Terms:
 
 def without_model(terms: Terms) -> Terms:
     """The terms as they would be had there been no reward model."""
+    if terms.q is None and terms.v is None:
+        return terms
     return replace(terms, v=None, v_unsupported=None, q=None, q_low=np.nan, q_high=np.nan)
 
 
