@@ -97,6 +97,27 @@ CONTEXT_FIELDS: tuple[Field, ...] = (
     Field("previous_advice_code", Kind.CATEGORY, "merchant advice code of the previous attempt"),
     Field("seconds_since_first_attempt", Kind.INTEGER, "seconds since the payment's first attempt"),
     Field("seconds_since_last_attempt", Kind.INTEGER, "seconds since the payment's last attempt"),
+    Field(
+        "card_declines_24h",
+        Kind.INTEGER,
+        "declined attempts with the card in the last 24 hours, those of other payments included",
+    ),
+    Field(
+        "card_attempts_30d",
+        Kind.INTEGER,
+        "attempts with the same card, merchant, amount and initiator in the last 30 days",
+    ),
+    Field(
+        "seconds_to_deadline",
+        Kind.INTEGER,
+        "seconds until the payment is of no more use, such as the end of a subscription's grace",
+    ),
+    Field("fraud_score", Kind.NUMBER, "probability of fraud, by the merchant's own model (0-1)"),
+    Field(
+        "churn_value_minor",
+        Kind.INTEGER,
+        "what is lost with the subscription if it is not paid, minor units of the currency",
+    ),
 )
 """All that is known before the action is chosen. A user's own columns start with ``x_``."""
 
@@ -107,6 +128,9 @@ OUTCOME_FIELDS: tuple[Field, ...] = (
     Field("latency_ms", Kind.NUMBER, "time the route took to answer, milliseconds"),
     Field("fee_minor", Kind.INTEGER, "fees of this attempt, minor units of the currency"),
     Field("outcome_at", Kind.TIME, "when the outcome became known, UTC"),
+    Field("refunded_minor", Kind.INTEGER, "amount paid back later, minor units of the currency"),
+    Field("charged_back", Kind.FLAG, "a chargeback came; missing while it may still come"),
+    Field("corrected_at", Kind.TIME, "when the outcome was last corrected, UTC"),
     Field("reward", Kind.NUMBER, "reward as the writer of the log defined it"),
 )
 """What came back."""

@@ -25,6 +25,11 @@ RANGES: dict[str, tuple[int, int | None]] = {
     "local_day": (1, 7),
     "seconds_since_first_attempt": (0, None),
     "seconds_since_last_attempt": (0, None),
+    "card_declines_24h": (0, None),
+    "card_attempts_30d": (0, None),
+    "fraud_score": (0, 1),
+    "churn_value_minor": (0, None),
+    "refunded_minor": (0, None),
     "latency_ms": (0, None),
 }
 """Smallest and largest value of columns that have one."""

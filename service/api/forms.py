@@ -95,6 +95,9 @@ class OutcomeRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     latency_ms: Annotated[float, Meta(ge=0.0, le=1e9)] | None = None
     fee_minor: Whole | None = None
     outcome_at: Moment | None = None
+    refunded_minor: Whole | None = None
+    charged_back: bool | None = None
+    corrected_at: Moment | None = None
     reward: Annotated[float, Meta(ge=-1e15, le=1e15)] | None = None
 
 
