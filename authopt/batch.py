@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,8 @@ def concat_columns(columns: Sequence[Column]) -> Column:
     first = columns[0]
     if isinstance(first, Categorical):
         parts = [column for column in columns if isinstance(column, Categorical)]
+        if all(part.categories == first.categories for part in parts):
+            return Categorical(np.concatenate([part.codes for part in parts]), first.categories)
         categories = tuple(dict.fromkeys(name for part in parts for name in part.categories))
         return Categorical(np.concatenate([part.recode(categories) for part in parts]), categories)
     if isinstance(first, pa.Array):
@@ -318,14 +320,17 @@ class LoggedBatch(DecisionBatch):
         raise TypeError("the eligible actions of a logged decision cannot be changed")
 
 
+B = TypeVar("B", bound=DecisionBatch)
+
+
 def utc_datetime(time: np.datetime64 | None) -> datetime | None:
     """An instant of a batch (UTC) as Python holds it; None where there is none."""
     moment = None if time is None else time.astype("M8[us]").item()
     return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else None
 
 
-def concat(batches: Sequence[LoggedBatch]) -> LoggedBatch:
-    """Logged batches one below the other.
+def concat(batches: Sequence[B]) -> B:
+    """Batches of one kind, one below the other.
 
     Only columns that all of them have are kept; route vocabularies are united.
 
@@ -336,32 +341,45 @@ def concat(batches: Sequence[LoggedBatch]) -> LoggedBatch:
     """
     if not batches:
         raise ValueError("nothing to concatenate")
+    first = batches[0]
     routes = tuple(dict.fromkeys(route for batch in batches for route in batch.routes))
     ends = np.cumsum([0] + [batch.m for batch in batches])
     offsets = [batch.offsets[1:] + end for batch, end in zip(batches, ends[:-1], strict=True)]
+
+    def joined(name: str) -> Any:
+        return np.concatenate([getattr(batch, name) for batch in batches])
 
     def together(name: str) -> dict[str, Column]:
         tables: list[Mapping[str, Column]] = [getattr(batch, name) for batch in batches]
         shared = [key for key in tables[0] if all(key in table for table in tables)]
         return {key: concat_columns([table[key] for table in tables]) for key in shared}
 
-    probabilities = [batch.probability for batch in batches if batch.probability is not None]
-    return LoggedBatch(
-        decision_id=pa.concat_arrays([batch.decision_id for batch in batches]),
-        payment_id=pa.concat_arrays([batch.payment_id for batch in batches]),
-        attempt=np.concatenate([batch.attempt for batch in batches]),
-        decided_at=np.concatenate([batch.decided_at for batch in batches]),
-        context=together("context"),
-        routes=routes,
-        action_route=np.concatenate(
-            [Categorical(batch.action_route, batch.routes).recode(routes) for batch in batches]
+    values: dict[str, Any] = {
+        "decision_id": pa.concat_arrays([batch.decision_id for batch in batches]),
+        "payment_id": pa.concat_arrays([batch.payment_id for batch in batches]),
+        "attempt": joined("attempt"),
+        "decided_at": joined("decided_at"),
+        "context": together("context"),
+        "routes": routes,
+        "action_route": np.concatenate(
+            [
+                batch.action_route
+                if batch.routes == routes
+                else Categorical(batch.action_route, batch.routes).recode(routes)
+                for batch in batches
+            ]
         ),
-        action_delay_s=np.concatenate([batch.action_delay_s for batch in batches]),
-        offsets=np.concatenate([np.zeros(1, np.int64), *offsets]).astype(np.int64),
-        action_features=together("action_features"),
-        chosen=np.concatenate([batch.chosen for batch in batches]),
-        propensity=np.concatenate([batch.propensity for batch in batches]),
-        reward=np.concatenate([batch.reward for batch in batches]),
-        probability=np.concatenate(probabilities) if len(probabilities) == len(batches) else None,
-        outcome=together("outcome"),
-    )
+        "action_delay_s": joined("action_delay_s"),
+        "offsets": np.concatenate([np.zeros(1, np.int64), *offsets]).astype(np.int64),
+        "action_features": together("action_features"),
+    }
+    if isinstance(first, LoggedBatch):
+        known = all(getattr(batch, "probability", None) is not None for batch in batches)
+        values |= {
+            "chosen": joined("chosen"),
+            "propensity": joined("propensity"),
+            "reward": joined("reward"),
+            "probability": joined("probability") if known else None,
+            "outcome": together("outcome"),
+        }
+    return type(first)(**values)

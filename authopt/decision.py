@@ -92,11 +92,15 @@ class Decided:
             columns of length n by name.
         """
         eligible = _eligible(self.batch, self.keep)
+        chosen, probability = self.chosen, self.probability
+        if eligible is not self.batch:
+            chosen = np.cumsum(self.keep)[self.chosen_action] - 1 - eligible.offsets[:-1]
+            probability = probability[self.keep]
         return LoggedBatch(
             **{item.name: getattr(eligible, item.name) for item in fields(DecisionBatch)},
-            chosen=np.cumsum(self.keep)[self.chosen_action] - 1 - eligible.offsets[:-1],
+            chosen=chosen,
             propensity=self.propensity,
-            probability=self.probability[self.keep],
+            probability=probability,
             reward=np.full(self.batch.n, np.nan) if reward is None else reward,
             outcome=outcome or {},
         )
@@ -203,6 +207,8 @@ def decide_by_priority(
 def _allowed(batch: DecisionBatch, rules: Rules) -> tuple[DecisionBatch, Allowed]:
     """The batch, with ``stop`` where it has to be added, and what the rules leave of it."""
     allowed = apply_rules(batch, rules)
+    if allowed.keep.all():
+        return batch, allowed
     left = batch.sum_by_decision(allowed.keep.astype(np.float64))
     if left.all():
         return batch, allowed
@@ -274,9 +280,11 @@ def _drawn(
     fallback: str | None,
 ) -> Decided:
     drawn = eligible.offsets[:-1] + sample(eligible, probability, uniforms(batch.decision_id, salt))
-    over_all = np.zeros(batch.m)
-    over_all[allowed.keep] = probability
-    chosen = np.flatnonzero(allowed.keep)[drawn] - batch.offsets[:-1]
+    over_all, chosen = probability, drawn - batch.offsets[:-1]
+    if eligible is not batch:
+        over_all = np.zeros(batch.m)
+        over_all[allowed.keep] = probability
+        chosen = np.flatnonzero(allowed.keep)[drawn] - batch.offsets[:-1]
     return Decided(
         batch=batch,
         keep=allowed.keep,

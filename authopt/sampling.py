@@ -27,7 +27,8 @@ def normalise(batch: DecisionBatch, probabilities: FloatArray) -> FloatArray:
     probabilities = np.asarray(probabilities, np.float64)
     if len(probabilities) != batch.m:
         raise ValueError(f"expected {batch.m} probabilities, got {len(probabilities)}")
-    if not (np.isfinite(probabilities) & (probabilities >= 0)).all():
+    lowest, highest = probabilities.min(initial=0.0), probabilities.max(initial=0.0)
+    if not (lowest >= 0 and highest < np.inf):
         raise ValueError("a probability is negative or not finite")
     totals = batch.sum_by_decision(probabilities)
     if not (totals > 0).all():
@@ -57,18 +58,25 @@ def sample(batch: DecisionBatch, probabilities: FloatArray, uniform: FloatArray)
     """
     if batch.n == 1:
         return np.array([_draw_one(probabilities.tolist(), float(uniform[0]))], np.int64)
-    counts, starts = batch.counts, batch.offsets[:-1]
-    total = np.zeros(batch.n)
-    chosen = np.full(batch.n, -1, np.int64)
-    last_possible = np.zeros(batch.n, np.int64)
-    for position in range(int(counts.max(initial=0))):
-        open_ = np.flatnonzero((counts > position) & (chosen < 0))
-        probability = probabilities[starts[open_] + position]
-        total[open_] += probability
-        last_possible[open_[probability > 0]] = position
-        chosen[open_[(uniform[open_] < total[open_]) & (probability > 0)]] = position
-    # Rounding can leave the total a hair under 1 and the uniform above it.
-    return np.where(chosen < 0, last_possible, chosen)
+    chosen = np.empty(batch.n, np.int64)
+    rows = np.arange(batch.n)
+    at, left = batch.offsets[:-1].copy(), batch.counts
+    total, last_possible = np.zeros(batch.n), np.zeros(batch.n, np.int64)
+    position = 0
+    while len(rows):
+        probability = probabilities[at]
+        total += probability
+        possible = probability > 0
+        last_possible[possible] = position
+        position += 1
+        # Rounding can leave the total a hair under 1 and the uniform above it.
+        drawn = (uniform < total) & possible
+        ended = drawn | (left <= position)
+        chosen[rows[ended]] = last_possible[ended]
+        going = np.flatnonzero(~ended)
+        rows, at, left, uniform = rows[going], at[going] + 1, left[going], uniform[going]
+        total, last_possible = total[going], last_possible[going]
+    return chosen
 
 
 def _draw_one(probabilities: list[float], uniform: float) -> int:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authopt.actions import Action
-from authopt.batch import Categorical, LoggedBatch, concat
+from authopt.batch import Categorical, DecisionBatch, LoggedBatch, concat
 from tests.factories import logged_batch
 
 
@@ -106,3 +106,14 @@ def test_sums_run_within_each_decision() -> None:
 @given(st.lists(st.none() | st.text(max_size=5)))
 def test_a_categorical_gives_back_the_values_it_was_made_from(values: list[str | None]) -> None:
     assert Categorical.from_values(values).values() == values
+
+
+def test_decisions_alone_can_be_put_below_each_other_too() -> None:
+    batch = MIXED
+    decisions = batch.decisions()
+    whole = concat([decisions.take(slice(0, 1)), decisions.take(slice(1, batch.n))])
+    assert type(whole) is DecisionBatch
+    assert whole.decision_id.to_pylist() == batch.decision_id.to_pylist()
+    assert np.array_equal(whole.offsets, batch.offsets)
+    assert np.array_equal(whole.action_route, batch.action_route)
+    assert whole.context.keys() == batch.context.keys()
