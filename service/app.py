@@ -8,6 +8,7 @@ from flask import Flask, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from authopt.errors import UserError
+from authopt.rules import load_rules
 from service.active_policy import ActivePolicy, load_active
 from service.api import problems
 from service.api.card_guard import refuse_in_head
@@ -60,9 +61,9 @@ def create_app(settings: Settings, active: ActivePolicy | None = None) -> Flask:
     app.extensions[RECORDER] = recorder
     problems.register(app)
     app.before_request(lambda: refuse_in_head(request))
-    app.register_blueprint(
-        decisions_blueprint(Decider(active, settings.routes, settings.delays), recorder)
-    )
+    rules = load_rules(merchant=settings.merchant)
+    decider = Decider(active, settings.routes, settings.delays, rules)
+    app.register_blueprint(decisions_blueprint(decider, recorder))
     app.register_blueprint(outcomes_blueprint(recorder))
     app.register_blueprint(health_blueprint(active, recorder))
     return app

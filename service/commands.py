@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from authopt.errors import UserError
-from authopt.terminal import json_option, new_file, notes, print_json, tracked
+from authopt.terminal import existing_file, json_option, new_file, notes, print_json, tracked
 from service.log_output import LEVELS
 
 if TYPE_CHECKING:
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     show_default=True,
     metavar="S,S",
     help="Seconds after which a route may be used.",
+)
+@click.option(
+    "--rules",
+    "rules_file",
+    type=existing_file,
+    metavar="FILE.toml",
+    help="Your own rules, beside the networks' (authopt rules check FILE.toml).",
 )
 @click.option(
     "--database",
@@ -60,6 +67,7 @@ def serve(
     spec: str,
     routes: str,
     delays: str,
+    rules_file: Path | None,
     database: str,
     spool: Path | None,
     host: str,
@@ -78,7 +86,10 @@ def serve(
     Examples:
       authopt serve --policy vw:model.vw --routes adyen,checkout,braintree
       authopt serve --policy priority:routes=a,b --routes a,b --delays 0,3600 --port 9000
+      authopt serve --policy vw:model.vw --routes adyen,checkout --rules merchant.toml
     """
+    from authopt.rules import MerchantRules
+    from authopt.rules.merchant_file import load_merchant_rules
     from service.active_policy import check_spec
     from service.log_output import start_logging
     from service.server import check_free, check_workers, run
@@ -90,6 +101,7 @@ def serve(
         policy=spec,
         routes=tuple(name.strip() for name in routes.split(",") if name.strip()),
         delays=_seconds(delays),
+        merchant=MerchantRules() if rules_file is None else load_merchant_rules(rules_file),
         database=database,
         spool=spool or _spool_beside(database),
     )

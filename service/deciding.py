@@ -13,6 +13,7 @@ import pyarrow as pa
 from authopt.actions import STOP, STOP_ROUTE, Action
 from authopt.batch import Categorical, DecisionBatch
 from authopt.decision import Decided, decide_by_priority, decide_safely
+from authopt.rules import Rules
 from service.active_policy import NOT_LOADED, ActivePolicy
 from service.api.action_features import feature_columns
 from service.api.context import context_columns
@@ -41,11 +42,14 @@ class Decider:
         the merchant's routes, best first.
     delays
         seconds.
+    rules
+        what the networks and the merchant allow; whatever decides, it decides among that.
     """
 
     active: ActivePolicy
     routes: tuple[str, ...]
     delays: tuple[int, ...]
+    rules: Rules
 
     def answer(self, request: DecisionRequest, decision_id: str) -> DecisionAnswer:
         """Decide.
@@ -57,9 +61,9 @@ class Decider:
         """
         batch, decided_at = self._batch(request, decision_id)
         if self.active.policy is None:
-            decided = decide_by_priority(batch, self.routes, NOT_LOADED)
+            decided = decide_by_priority(batch, self.routes, NOT_LOADED, rules=self.rules)
         else:
-            decided = decide_safely(batch, self.active.policy, self.routes)
+            decided = decide_safely(batch, self.active.policy, self.routes, rules=self.rules)
         return self._told(request, decision_id, decided_at, decided)
 
     def answer_by_priority(
@@ -73,7 +77,7 @@ class Decider:
             422 if the context or the actions are unsound.
         """
         batch, decided_at = self._batch(request, decision_id)
-        decided = decide_by_priority(batch, self.routes, why)
+        decided = decide_by_priority(batch, self.routes, why, rules=self.rules)
         return self._told(request, decision_id, decided_at, decided)
 
     def _batch(self, request: DecisionRequest, decision_id: str) -> tuple[DecisionBatch, datetime]:

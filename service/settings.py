@@ -8,6 +8,8 @@ from pathlib import Path
 from authopt.actions import MAX_DELAY_S, STOP_ROUTE
 from authopt.card_numbers import contains_card_number
 from authopt.errors import UserError
+from authopt.rules import MerchantRules
+from authopt.rules.merchant_file import check_routes
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_ACTIONS = 256
@@ -31,6 +33,8 @@ class Settings:
         SQLAlchemy URL of the store.
     spool
         file that takes the records while the store cannot.
+    merchant
+        the merchant's own rules; they hold beside the networks'.
     max_body_bytes
         a larger request is refused.
     busy_timeout_s
@@ -52,6 +56,7 @@ class Settings:
     database: str
     spool: Path
     delays: tuple[int, ...] = (0,)
+    merchant: MerchantRules = MerchantRules()  # noqa: RUF009
     max_body_bytes: int = MAX_BODY_BYTES
     busy_timeout_s: float = 2.0
     answer_within_s: float = 10.0
@@ -68,6 +73,7 @@ class Settings:
         for delay in self.delays:
             if not 0 <= delay <= MAX_DELAY_S:
                 raise UserError(f"--delays: {delay} s is out of range; expected 0 to {MAX_DELAY_S}")
+        check_routes(self.merchant, self.routes, "--rules")
         if len(self.routes) * len(self.delays) >= MAX_ACTIONS:
             raise UserError(
                 f"{len(self.routes)} routes x {len(self.delays)} delays are too many actions; "

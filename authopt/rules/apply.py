@@ -6,32 +6,43 @@ starting point, not legal advice, and a merchant may bring its own (:func:`load_
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from authopt.batch import BoolArray, Categorical, CodeArray, DecisionBatch, FloatArray
-from authopt.errors import UserError
+from authopt.batch import BoolArray, DecisionBatch, IntArray
 from authopt.payments import Initiator
+from authopt.rules.merchant import merchant_reasons
+from authopt.rules.rule_set import DEFAULT_RULES, NetworkRules, Rules, load_rules
+from authopt.rules.standing import (
+    Standing,
+    broken_limit,
+    counts_of_card,
+    known_seconds,
+    name_codes,
+    number_column,
+    standing,
+)
 from authopt.rules.tables import (
-    ADVICE_CODES,
-    ATTEMPT_LIMITS,
     CATEGORIES,
     NO_REASON,
     PERMISSIONS,
-    RESPONSE_CODES,
     Category,
     CodeTable,
-    LimitTable,
     Permission,
-    read_advice_codes,
-    read_attempt_limits,
-    read_response_codes,
 )
+
+__all__ = [
+    "DATA_UPDATED",
+    "DEFAULT_RULES",
+    "Allowed",
+    "NetworkRules",
+    "ReasonArray",
+    "Rules",
+    "apply_rules",
+    "load_rules",
+]
 
 ReasonArray = npt.NDArray[np.int16]
 
@@ -39,34 +50,16 @@ DATA_UPDATED = "x_data_updated"
 """Context column (flag): the card's data were corrected, or its holder was authenticated, after the
 last attempt. Where it holds, codes that ask for other data no longer forbid an attempt."""
 
-_WITH_OTHER_DATA = "; only with corrected data"
-_AFTER = {
-    Permission.NEVER: "; never again",
-    Permission.WITH_NEW_DATA: _WITH_OTHER_DATA,
-    Permission.WITHOUT_TOKEN: "; not with a network token",
-    Permission.NOT_RECURRING: "; not for a payment that the merchant starts",
-}
+_NEVER = CATEGORIES.index(Category.NEVER)
+_DATA_QUALITY = CATEGORIES.index(Category.DATA_QUALITY)
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rules:
-    """What is allowed; made by :func:`load_rules`.
-
-    Attributes
-    ----------
-    response, advice, limits
-        the networks' tables.
-    max_attempts
-        the merchant's own limit: attempts of one payment, the first included.
-    reasons
-        the text of every reason, by reason code.
-    """
-
-    response: CodeTable
-    advice: CodeTable
-    limits: LimitTable
-    max_attempts: int
-    reasons: tuple[str, ...]
+_BARRED = np.zeros((len(PERMISSIONS) + 1, 2, 2, 2), np.bool_)
+"""Whether advice forbids any attempt: by permission (the last: unknown), whether the data were
+corrected, whether a network token is used, and whether the merchant starts the payment."""
+_BARRED[PERMISSIONS.index(Permission.NEVER)] = True
+_BARRED[PERMISSIONS.index(Permission.WITH_NEW_DATA), 0] = True
+_BARRED[PERMISSIONS.index(Permission.WITHOUT_TOKEN), :, 1] = True
+_BARRED[PERMISSIONS.index(Permission.NOT_RECURRING), :, :, 1] = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +75,10 @@ class Allowed:
     reasons
         the text of every reason code.
     unknown_code
-        bool[n], the previous attempt has a response or advice code that the tables do not know; it
-        is then treated as a generic decline.
+        bool[n], the previous attempt has a response or advice code that the newest tables do not
+        know for its network. An unknown response code counts as a generic decline (so Visa has it:
+        its category 4 is every code that is in none of the others). An unknown advice code, on a
+        network that gives such advice, may say "never again": it forbids every further attempt.
     """
 
     keep: BoolArray
@@ -92,66 +87,31 @@ class Allowed:
     unknown_code: BoolArray
 
 
-def load_rules(
-    *,
-    response_codes: Path = RESPONSE_CODES,
-    advice_codes: Path = ADVICE_CODES,
-    attempt_limits: Path = ATTEMPT_LIMITS,
-    max_attempts: int = 15,
-    on: date | None = None,
-) -> Rules:
-    """Read the code tables.
-
-    Parameters
-    ----------
-    response_codes, advice_codes, attempt_limits
-        CSV tables in the form of those that authopt ships.
-    max_attempts
-        the merchant's own limit of attempts per payment, the first included.
-    on
-        the day whose rules are wanted; by default the newest row of each.
-
-    Raises
-    ------
-    UserError
-        If a table cannot be read or holds a value that it may not, naming file, line and column.
-    """
-    if max_attempts < 1:
-        raise UserError(f"max_attempts is {max_attempts}; expected at least 1")
-    response = read_response_codes(response_codes, on)
-    advice = read_advice_codes(advice_codes, on)
-    limits = read_attempt_limits(attempt_limits, on)
-    reasons = (
-        f"merchant's limit: {max_attempts} attempts of one payment",
-        *(f"{text}; no further attempt" for text in limits.text),
-        *_texts(response, _response_endings(response)),
-        *_texts(advice, _advice_endings(advice)),
-    )
-    return Rules(response, advice, limits, max_attempts, reasons)
-
-
 def apply_rules(batch: DecisionBatch, rules: Rules | None = None) -> Allowed:
     """Say of every action whether the rules allow it.
 
-    A first attempt is free whatever the previous codes say, and ``stop`` is always allowed. A later
-    attempt is removed when
+    ``stop`` is always allowed. Any other action is removed when
 
-    - its number is above the merchant's limit, or above a network's while the payment's first
-      attempt still lies in the network's window at the time of the attempt;
-    - the previous response code is of the category ``never``, or ``data_quality`` without the
-      column ``x_data_updated`` saying that the data were corrected;
-    - the previous advice code forbids it, or asks for a longer wait than the seconds since the last
-      attempt (0 where not known) plus the action's delay.
+    - its number is above a network's limit within the limit's window
+      (:func:`authopt.rules.standing.broken_limit`);
+    - the payment has been attempted, and the previous response code is of the category ``never``,
+      or ``data_quality`` without the column ``x_data_updated`` saying that the data were corrected;
+    - the payment has been attempted, and the previous advice code forbids it, or asks for a longer
+      wait than the seconds since the last attempt (0 where not known) plus the action's delay, or
+      is one that the tables do not know on a network that gives such advice;
+    - a rule of the merchant forbids it (:func:`authopt.rules.merchant.merchant_reasons`).
 
-    The limits count the attempts of the payment, which is all that its context tells; attempts of
-    other payments with the same card are not seen.
+    Each attempt is judged by the tables of the day on which it would be made.
 
     Parameters
     ----------
     batch
-        decisions; the columns read are ``network``, ``initiator``, ``token``,
+        decisions; the columns read are ``network``, ``merchant_country``, ``initiator``, ``token``,
         ``previous_response_code``, ``previous_advice_code``, ``seconds_since_first_attempt``,
-        ``seconds_since_last_attempt`` and ``x_data_updated``, each of which may be absent.
+        ``seconds_since_last_attempt``, ``card_declines_24h``, ``card_attempts_30d`` and
+        ``x_data_updated``, each of which may be absent, and those that the merchant's rules name.
+        Visa counts the attempts that the cardholder starts and those that the merchant starts
+        apart: ``card_attempts_30d`` is about those of the payment's own initiator.
     rules
         by default those of the tables that authopt ships.
 
@@ -161,128 +121,99 @@ def apply_rules(batch: DecisionBatch, rules: Rules | None = None) -> Allowed:
         When several rules forbid an action, the reason is the first in the order above.
     """
     rules = DEFAULT_RULES if rules is None else rules
-    reason = np.full(batch.m, NO_REASON, np.int16)
-    unknown_code = np.zeros(batch.n, np.bool_)
-    later = np.flatnonzero(batch.attempt > 1)
-    if len(later):
-        subset = batch if len(later) == batch.n else batch.take(later)
-        unknown_code[later], found = _reasons(subset, rules)
-        reason[np.repeat(batch.attempt > 1, batch.counts)] = found
-    reason[batch.is_stop] = NO_REASON
-    return Allowed(reason == NO_REASON, reason, rules.reasons, unknown_code)
+    found, unknown_code = _by_networks(batch, rules)
+    found[batch.is_stop] = NO_REASON
+    left = found < 0
+    by_merchant = merchant_reasons(batch, rules.merchant, left=left)
+    own = left & (by_merchant >= 0)
+    reason = found.astype(np.int16)
+    if own.any():
+        first_of_merchant = len(rules.reasons) - len(rules.merchant.texts)
+        reason[own] = first_of_merchant + by_merchant[own]
+    return Allowed(reason < 0, reason, rules.reasons, unknown_code)
 
 
-def _reasons(batch: DecisionBatch, rules: Rules) -> tuple[BoolArray, ReasonArray]:
-    """Unknown codes (bool[n]) and reasons (int16[m]) of decisions beyond the first attempt."""
-    response, advice, limits = rules.response, rules.advice, rules.limits
-    first_limit = 1
-    first_response = first_limit + len(limits.text)
-    first_advice = first_response + len(response.text)
+def _by_networks(batch: DecisionBatch, rules: Rules) -> tuple[IntArray, BoolArray]:
+    """The network's rule that forbids each action (int64[m]; -1), and unknown codes (bool[n])."""
+    later = batch.attempt > 1
+    if not later.any() and not counts_of_card(batch):
+        return np.full(batch.m, NO_REASON, np.int64), later
+    newest = rules.networks.newest
+    # The vocabularies of codes are the same in all periods.
+    whole = standing(batch, newest)
+
+    def judge(some: DecisionBatch, tables: NetworkRules) -> IntArray:
+        return _reasons(some, whole if some is batch else standing(some, tables), tables)
+
+    found = rules.networks.per_action(batch, judge)
+    unknown = whole.has_response & (newest.response.row[whole.network, whole.response] < 0)
+    if whole.has_advice.any():
+        unadvised = newest.advice.row[whole.network, whole.advice] < 0
+        unknown |= whole.has_advice & newest.advice.own[whole.network] & unadvised
+    return found, unknown & later
+
+
+def _reasons(batch: DecisionBatch, known: Standing, rules: NetworkRules) -> IntArray:
+    """int64[m], the network's rule that forbids each action in one period; -1 where none does."""
+    found = broken_limit(batch, known.network, rules.limits)
+    first_response = len(rules.limits.text)
+    by_response = _response_reason(batch, known, rules.response)
+    of_codes = np.where(by_response >= 0, first_response + by_response, NO_REASON)
+    later = batch.attempt > 1
+    wait_s: IntArray | None = None
+    if known.has_advice.any():
+        first_advice = first_response + len(rules.response.text)
+        by_advice = _advice_reason(batch, known, rules.advice)
+        by_advice = np.where(by_advice >= 0, first_advice + by_advice, NO_REASON)
+        of_codes = np.where(of_codes >= 0, of_codes, by_advice)
+        wait_s = rules.advice.wait_s[known.network, known.advice] * (later & (of_codes < 0))
+    if not later.all():
+        of_codes = np.where(later, of_codes, NO_REASON)
     of_decision = batch.decision_of_action
-
-    updated = _numbers(batch, DATA_UPDATED) == 1
-    response_code = _codes(batch, "previous_response_code", response)
-    at = (_networks(batch, response.networks), response_code)
-    category = response.meaning[at]
-    barred = category == CATEGORIES.index(Category.NEVER)
-    barred |= (category == CATEGORIES.index(Category.DATA_QUALITY)) & ~updated
-    by_response = np.where(barred, first_response + response.row[at], NO_REASON)
-
-    advice_code = _codes(batch, "previous_advice_code", advice)
-    at = (_networks(batch, advice.networks), advice_code)
-    permission = advice.meaning[at]
-    barred = permission == PERMISSIONS.index(Permission.NEVER)
-    barred |= (permission == PERMISSIONS.index(Permission.WITH_NEW_DATA)) & ~updated
-    with_token = _numbers(batch, "token") != 0
-    barred |= (permission == PERMISSIONS.index(Permission.WITHOUT_TOKEN)) & with_token
-    recurring = _is(batch, "initiator", Initiator.MIT)
-    barred |= (permission == PERMISSIONS.index(Permission.NOT_RECURRING)) & recurring
-    advice_reason = first_advice + advice.row[at]
-    by_advice = np.where(barred, advice_reason, NO_REASON)
-
-    delay_s = batch.action_delay_s
-    since_last = _known_seconds(batch, "seconds_since_last_attempt")
-    too_early = since_last[of_decision] + delay_s < advice.wait_s[at][of_decision]
-    found = np.where(too_early, advice_reason[of_decision], NO_REASON)
-    found = np.where(by_advice[of_decision] >= 0, by_advice[of_decision], found)
-    found = np.where(by_response[of_decision] >= 0, by_response[of_decision], found)
-
-    since_first = _known_seconds(batch, "seconds_since_first_attempt")
-    at_s = since_first[of_decision] + delay_s
-    network = _networks(batch, limits.networks)
-    for place in range(limits.attempts.shape[1]):
-        above = batch.attempt > limits.attempts[network, place]
-        within = at_s <= limits.window_s[network, place][of_decision]
-        limit_reason = first_limit + limits.row[network, place]
-        found = np.where(above[of_decision] & within, limit_reason[of_decision], found)
-    found = np.where((batch.attempt > rules.max_attempts)[of_decision], 0, found)
-
-    unknown = _unknown(batch, "previous_response_code", response_code)
-    unknown |= _unknown(batch, "previous_advice_code", advice_code, advice.networks)
-    return unknown, found.astype(np.int16)
+    codes = of_codes[of_decision]
+    if wait_s is not None and wait_s.any():
+        since_last = known_seconds(batch, "seconds_since_last_attempt")
+        early = (since_last - wait_s)[of_decision] + batch.action_delay_s < 0
+        waiting = first_advice + rules.advice.row[known.network, known.advice]
+        codes = np.where(early, waiting[of_decision], codes)
+    return np.where(found >= 0, found, codes)
 
 
-def _texts(table: CodeTable, endings: dict[int, str]) -> Iterable[str]:
-    return (f"{text}{endings.get(row, '')}" for row, text in enumerate(table.text))
+def _response_reason(batch: DecisionBatch, known: Standing, table: CodeTable) -> IntArray:
+    """int64[n], the line of the previous response code where it forbids any attempt."""
+    at = known.network, known.response
+    category = table.meaning[at]
+    barred = category == _NEVER
+    needs_data = category == _DATA_QUALITY
+    if needs_data.any():
+        barred |= needs_data & ~_updated(batch)
+    return np.where(barred, table.row[at], NO_REASON)
 
 
-def _response_endings(table: CodeTable) -> dict[int, str]:
-    endings = {Category.NEVER: "; never again", Category.DATA_QUALITY: _WITH_OTHER_DATA}
-    return {
-        int(row): endings.get(CATEGORIES[meaning], "")
-        for row, meaning in zip(table.row.flat, table.meaning.flat, strict=True)
-    }
+def _advice_reason(batch: DecisionBatch, known: Standing, table: CodeTable) -> IntArray:
+    """int64[n], the line of the previous advice code where it forbids any attempt.
+
+    One beyond the last line stands for a code that the table does not know.
+    """
+    at = known.network, known.advice
+    row = table.row[at]
+    token = number_column(batch, "token")
+    with_token = np.ones(batch.n, np.bool_) if token is None else token != 0
+    barred = _BARRED[
+        table.meaning[at],
+        _updated(batch).view(np.int8),
+        with_token.view(np.int8),
+        _started_by_merchant(batch).view(np.int8),
+    ]
+    reason = np.where(barred, row, NO_REASON)
+    unknown = known.has_advice & table.own[known.network] & (row < 0)
+    return np.where(unknown, len(table.text), reason)
 
 
-def _advice_endings(table: CodeTable) -> dict[int, str]:
-    return {
-        int(row): _AFTER.get(
-            PERMISSIONS[meaning], f"; not before {wait_s} s after the last attempt"
-        )
-        for row, meaning, wait_s in zip(
-            table.row.flat, table.meaning.flat, table.wait_s.flat, strict=True
-        )
-    }
+def _updated(batch: DecisionBatch) -> BoolArray:
+    column = number_column(batch, DATA_UPDATED)
+    return np.zeros(batch.n, np.bool_) if column is None else column == 1
 
 
-def _numbers(batch: DecisionBatch, name: str) -> FloatArray:
-    column = batch.context.get(name)
-    return np.asarray(column, np.float64) if column is not None else np.full(batch.n, np.nan)
-
-
-def _known_seconds(batch: DecisionBatch, name: str) -> FloatArray:
-    seconds = _numbers(batch, name)
-    return np.where(np.isnan(seconds), 0.0, seconds)
-
-
-def _codes(batch: DecisionBatch, name: str, table: CodeTable) -> CodeArray:
-    column = batch.context.get(name)
-    missing = np.full(batch.n, -1, np.int32)
-    return table.code_of(column) if isinstance(column, Categorical) else missing
-
-
-def _networks(batch: DecisionBatch, networks: tuple[str, ...]) -> CodeArray:
-    column = batch.context.get("network")
-    missing = np.full(batch.n, -1, np.int32)
-    return column.recode(networks) if isinstance(column, Categorical) else missing
-
-
-def _is(batch: DecisionBatch, name: str, value: str) -> BoolArray:
-    column = batch.context.get(name)
-    if not isinstance(column, Categorical):
-        return np.zeros(batch.n, np.bool_)
-    return np.asarray(column.recode((value,)) == 0)
-
-
-def _unknown(
-    batch: DecisionBatch, name: str, codes: CodeArray, networks: tuple[str, ...] | None = None
-) -> BoolArray:
-    """Where a value is there that the table does not know (on networks that have such codes)."""
-    column = batch.context.get(name)
-    if not isinstance(column, Categorical):
-        return np.zeros(batch.n, np.bool_)
-    unknown = np.asarray((column.codes >= 0) & (codes < 0))
-    return unknown if networks is None else unknown & (_networks(batch, networks) >= 0)
-
-
-DEFAULT_RULES = load_rules()
+def _started_by_merchant(batch: DecisionBatch) -> BoolArray:
+    return name_codes(batch, "initiator", (Initiator.MIT,)) >= 0

@@ -1,36 +1,34 @@
 """The code tables (CSV) as arrays that a whole batch is looked up in at once.
 
-Each table is an array over (network, code) with one more row for every network that the table does
-not name and one more column for every code that it does not know, so that the code -1 of a missing
-or unknown value lands there by itself.
+Each table is an array over (network, code) with one more row for a network that is not known and
+one more column for every code that the table does not know, so that the code -1 of a missing or
+unknown value lands there by itself.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from authopt.batch import Categorical, CodeArray, IntArray
-from authopt.errors import UserError
-from authopt.payments import Network
+from authopt.batch import BoolArray, Categorical, CodeArray, IntArray
+from authopt.rules.table_rows import ANY_NETWORK, NETWORKS, Key, Row, in_effect, read_rows
 
-E = TypeVar("E", bound=StrEnum)
-
-ANY_NETWORK = "*"
 NO_REASON = -1
 
 RESPONSE_CODES = Path(__file__).with_name("response_codes.csv")
 ADVICE_CODES = Path(__file__).with_name("advice_codes.csv")
 ATTEMPT_LIMITS = Path(__file__).with_name("attempt_limits.csv")
+REGIONS = Path(__file__).with_name("regions.csv")
+
+COMMON = ("network", "meaning", "source", "effective_from")
+"""Columns that every table of rules has."""
 
 
 class Category(StrEnum):
@@ -43,7 +41,7 @@ class Category(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a merchant advice code says about another attempt with the same card."""
+    """What a code says about another attempt with the same card."""
 
     NEVER = "never"
     LATER = "later"
@@ -58,65 +56,69 @@ PERMISSIONS = tuple(Permission)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CodeTable:
-    """What the codes of one kind mean on each network.
-
-    Attributes
-    ----------
-    networks, codes
-        the vocabularies of the two axes, both without the extra last entry.
-    meaning
-        int8[networks + 1, codes + 1], index into ``CATEGORIES`` or ``PERMISSIONS``; -1 unknown.
-    wait_s
-        int64[networks + 1, codes + 1], least wait from the last attempt, seconds.
-    text
-        one line for people per row of the table.
-    row
-        int16[networks + 1, codes + 1], index into ``text``; -1 unknown.
-    """
-
-    networks: tuple[str, ...]
-    codes: tuple[str, ...]
-    meaning: npt.NDArray[np.int8]
-    wait_s: IntArray
-    text: tuple[str, ...]
-    row: npt.NDArray[np.int16]
-
-    def code_of(self, column: Categorical) -> CodeArray:
-        """int32[n], positions in ``codes``; -1 where missing or unknown."""
-        return _positions(self.codes, column.categories)[column.codes]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LimitTable:
-    """How many attempts of one payment a network takes within a window.
+    """What the codes of one kind mean on each network, in one period.
 
     Attributes
     ----------
     networks
-        vocabulary of the first axis, without the extra last row for all others.
-    attempts
-        int64[networks + 1, limits], largest attempt number within the window (padded with a
-        number no attempt reaches).
-    window_s
-        int64[networks + 1, limits], seconds from the payment's first attempt.
-    text, row
-        one line for people per row of the table, and int16[networks + 1, limits] into it.
+        those with codes of their own.
+    codes
+        vocabulary of the second axis, without the extra last entry.
+    own
+        bool[networks + 1], by ``table_rows.NETWORKS``: the network has codes of its own.
+    meaning
+        int8[networks + 1, codes + 1], index into ``CATEGORIES`` or ``PERMISSIONS``; -1 unknown.
+    wait_s
+        int64[networks + 1, codes + 1], least wait from the last attempt, seconds.
+    row
+        int16[networks + 1, codes + 1], index into ``rows`` and ``text``; -1 unknown.
+    rows, text
+        the lines of the table, those of other periods too, and one sentence for people of each.
     """
 
     networks: tuple[str, ...]
+    codes: tuple[str, ...]
+    own: BoolArray
+    meaning: npt.NDArray[np.int8]
+    wait_s: IntArray
+    row: npt.NDArray[np.int16]
+    rows: tuple[Row, ...]
+    text: tuple[str, ...]
+
+    def code_of(self, column: Categorical) -> CodeArray:
+        """int32[n], positions in ``codes``; -1 where missing or unknown."""
+        return code_positions(self.codes, column.categories)[column.codes]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LimitTable:
+    """How many attempts a network takes within a window, in one period.
+
+    Attributes
+    ----------
+    countries
+        vocabulary of the first axis (the merchant's country), without the extra last entry for all
+        others.
+    attempts
+        int64[countries + 1, networks + 1, limits], largest number of an attempt within the window
+        (padded with a number no attempt reaches).
+    window_s
+        int64, the same shape, seconds.
+    least
+        the smallest of all ``attempts``.
+    row
+        int16, the same shape, index into ``rows`` and ``text``; -1 where padded.
+    rows, text
+        the lines of the table, those of other periods too, and one sentence for people of each.
+    """
+
+    countries: tuple[str, ...]
     attempts: IntArray
     window_s: IntArray
-    text: tuple[str, ...]
+    least: int
     row: npt.NDArray[np.int16]
-
-
-@lru_cache(maxsize=1024)
-def _positions(codes: tuple[str, ...], values: tuple[str, ...]) -> CodeArray:
-    """int32[values + 1], the place of each value among the codes; -1 at the end, for missing."""
-    index = {code: position for position, code in enumerate(codes)}
-    found = np.array([*(index.get(canonical(value), -1) for value in values), -1], np.int32)
-    found.flags.writeable = False
-    return found
+    rows: tuple[Row, ...]
+    text: tuple[str, ...]
 
 
 def canonical(code: str) -> str:
@@ -125,146 +127,154 @@ def canonical(code: str) -> str:
     return f"0{code}" if len(code) == 1 else code
 
 
-def read_response_codes(path: Path, on: date | None) -> CodeTable:
-    """The response codes in effect on a day (None: the newest of each)."""
-    return _code_table(path, on, "response_code", "category", Category, waits=False)
+@lru_cache(maxsize=1024)
+def code_positions(codes: tuple[str, ...], values: tuple[str, ...]) -> CodeArray:
+    """int32[values + 1], the place of each value among the codes; -1 at the end, for missing."""
+    return positions(codes, tuple(canonical(value) for value in values))
 
 
-def read_advice_codes(path: Path, on: date | None) -> CodeTable:
-    """The merchant advice codes in effect on a day (None: the newest of each)."""
-    return _code_table(path, on, "advice_code", "permission", Permission, waits=True)
-
-
-def read_attempt_limits(path: Path, on: date | None) -> LimitTable:
-    """The attempt limits in effect on a day (None: the newest of each)."""
-    rows = _rows(path, on, ("attempts", "window_s"), key=lambda row: (row.whole("window_s"),))
-    networks, by_network = _by_network(rows)
-    width = max([1, *(len(limits) for limits in by_network.values())])
-    attempts = np.full((len(networks) + 1, width), np.iinfo(np.int64).max)
-    window_s = np.zeros((len(networks) + 1, width), np.int64)
-    row_of = np.full((len(networks) + 1, width), NO_REASON, np.int16)
-    for position, network in enumerate((*networks, ANY_NETWORK)):
-        for place, (number, row) in enumerate(by_network.get(network, [])):
-            attempts[position, place] = row.whole("attempts", least=1)
-            window_s[position, place] = row.whole("window_s", least=1)
-            row_of[position, place] = number
-    text = tuple(f"{_name(row.value('network'))}{row.value('meaning')}" for row in rows)
-    return LimitTable(networks, attempts, window_s, text, row_of)
+@lru_cache(maxsize=1024)
+def positions(vocabulary: tuple[str, ...], values: tuple[str, ...]) -> CodeArray:
+    """int32[values + 1], the place of each value in a vocabulary; -1 at the end, for missing."""
+    index = {name: place for place, name in enumerate(vocabulary)}
+    found = np.array([*(index.get(value, -1) for value in values), -1], np.int32)
+    found.flags.writeable = False
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One line of a table, able to say where a bad value stands."""
+class TableFile:
+    """The lines of one table of rules, and how one of them replaces an earlier one."""
 
-    path: Path
-    line: int
-    cells: dict[str, str]
+    rows: list[Row]
+    key: Key
 
-    def value(self, column: str) -> str:
-        return self.cells[column].strip()
-
-    def wrong(self, column: str, expected: str) -> UserError:
-        return UserError(
-            f"{self.path}, line {self.line}, column {column}: {self.cells[column]!r}; "
-            f"expected {expected}"
-        )
-
-    def networks(self) -> tuple[str, ...]:
-        names = tuple(self.value("network").split())
-        if not names or not set(names) <= {ANY_NETWORK, *Network}:
-            raise self.wrong("network", f"* or some of: {' '.join(Network)}")
-        return names
-
-    def whole(self, column: str, least: int = 0) -> int:
-        text = self.value(column)
-        if not text.isdecimal() or int(text) < least:
-            raise self.wrong(column, f"a whole number, at least {least}")
-        return int(text)
-
-    def day(self) -> date:
-        text = self.value("effective_from")
-        try:
-            return date.fromisoformat(text) if text else date.min
-        except ValueError:
-            raise self.wrong("effective_from", "a day such as 2025-05-19, or nothing") from None
-
-    def one_of(self, column: str, values: type[E]) -> E:
-        try:
-            return values(self.value(column))
-        except ValueError:
-            raise self.wrong(column, f"one of: {', '.join(values)}") from None
+    @property
+    def days(self) -> list[date]:
+        """The days on which a line comes into effect."""
+        return [row.day() for row in self.rows]
 
 
-def _rows(
-    path: Path,
-    on: date | None,
-    columns: Sequence[str],
-    key: Callable[[_Row], tuple[object, ...]],
-) -> list[_Row]:
-    """Rows in effect on the day, the newest of each network and key."""
-    needed = ("network", "meaning", "source", "effective_from", *columns)
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            missing = [name for name in needed if name not in (reader.fieldnames or ())]
-            if missing:
-                raise UserError(f"{path}: column(s) {', '.join(missing)} missing")
-            rows = [_Row(path, reader.line_num, cells) for cells in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as a CSV table ({error})") from error
-    newest: dict[tuple[object, ...], _Row] = {}
-    for row in sorted(rows, key=_Row.day):
-        if on is not None and row.day() > on:
-            continue
-        identity = (row.networks(), *key(row))
-        if identity in newest and newest[identity].day() == row.day():
-            raise UserError(
-                f"{path}, line {row.line}: says the same as line {newest[identity].line} "
-                "again; keep one of them"
-            )
-        newest[identity] = row
-    return sorted(newest.values(), key=lambda row: row.line)
+def read_response_codes(path: Path) -> TableFile:
+    """The lines of a table of response codes."""
+    return _code_file(path, "response_code", "category")
 
 
-def _by_network(
-    rows: Sequence[_Row],
-) -> tuple[tuple[str, ...], dict[str, list[tuple[int, _Row]]]]:
-    by_network: dict[str, list[tuple[int, _Row]]] = {}
-    for number, row in enumerate(rows):
-        for network in row.networks():
-            by_network.setdefault(network, []).append((number, row))
-    return tuple(name for name in by_network if name != ANY_NETWORK), by_network
+def read_advice_codes(path: Path) -> TableFile:
+    """The lines of a table of merchant advice codes."""
+    return _code_file(path, "advice_code", "permission", "wait_s")
+
+
+def read_attempt_limits(path: Path) -> TableFile:
+    """The lines of a table of attempt limits."""
+
+    def key(row: Row) -> tuple[object, ...]:
+        return row.whole("window_s", least=1), row.value("merchant_in")
+
+    return TableFile(read_rows(path, (*COMMON, "attempts", "window_s"), key), key)
+
+
+def read_regions(path: Path = REGIONS) -> dict[str, tuple[str, ...]]:
+    """The countries of each region that a table may name."""
+    return {
+        row.filled("region"): row.countries("countries", {})
+        for row in read_rows(path, ("region", "countries", "source"))
+    }
+
+
+def response_table(file: TableFile, on: date) -> CodeTable:
+    """What the response codes mean on a day."""
+    return _code_table(file, on, "response_code", "category", Category)
+
+
+def advice_table(file: TableFile, on: date) -> CodeTable:
+    """What the merchant advice codes mean on a day."""
+    return _code_table(file, on, "advice_code", "permission", Permission)
+
+
+def limit_table(file: TableFile, regions: dict[str, tuple[str, ...]], on: date) -> LimitTable:
+    """The attempt limits of a day.
+
+    A limit for some countries takes the place of the network's limit with the same window there;
+    what is said for ``*`` holds where a network has no limit of its own at all.
+    """
+    by_network = in_effect(file.rows, file.key, on)
+    limits = [(row.whole("attempts", least=1), row.whole("window_s", least=1)) for row in file.rows]
+    where = [row.countries("merchant_in", regions) for row in file.rows]
+    countries = tuple(dict.fromkeys(name for names in where for name in names))
+
+    def holding(country: str | None, network: str) -> list[int]:
+        by_window: dict[int, int] = {}
+        found = [number for number, _ in by_network.get(network, ())]
+        for number in sorted(found, key=lambda number: bool(where[number])):
+            if not where[number] or country in where[number]:
+                by_window[limits[number][1]] = number
+        if not by_window and network != ANY_NETWORK:
+            return holding(country, ANY_NETWORK)
+        return sorted(by_window.values())
+
+    held = [
+        [holding(country, network) for network in (*NETWORKS, ANY_NETWORK)]
+        for country in (*countries, None)
+    ]
+    width = max(1, *(len(numbers) for row in held for numbers in row))
+    shape = (len(countries) + 1, len(NETWORKS) + 1, width)
+    attempts = np.full(shape, np.iinfo(np.int64).max)
+    window_s = np.zeros(shape, np.int64)
+    row_of = np.full(shape, NO_REASON, np.int16)
+    for country, of_networks in enumerate(held):
+        for network, numbers in enumerate(of_networks):
+            for place, number in enumerate(numbers):
+                at = country, network, place
+                attempts[at], window_s[at] = limits[number]
+                row_of[at] = number
+    text = tuple(f"{_name(row)}{row.value('meaning')}" for row in file.rows)
+    least = int(attempts.min())
+    return LimitTable(countries, attempts, window_s, least, row_of, tuple(file.rows), text)
+
+
+def _code_file(path: Path, code_column: str, *columns: str) -> TableFile:
+    def key(row: Row) -> tuple[object, ...]:
+        return (canonical(row.filled(code_column)),)
+
+    return TableFile(read_rows(path, (*COMMON, code_column, *columns), key), key)
 
 
 def _code_table(
-    path: Path, on: date | None, code_column: str, meaning: str, values: type[StrEnum], waits: bool
+    file: TableFile, on: date, code_column: str, meaning: str, values: type[StrEnum]
 ) -> CodeTable:
-    columns = (code_column, meaning, "wait_s") if waits else (code_column, meaning)
-    rows = _rows(path, on, columns, key=lambda row: (canonical(row.value(code_column)),))
-    networks, by_network = _by_network(rows)
-    codes = tuple(dict.fromkeys(canonical(row.value(code_column)) for row in rows))
-    shape = (len(networks) + 1, len(codes) + 1)
+    by_network = in_effect(file.rows, file.key, on)
+    code_of_row = [canonical(row.value(code_column)) for row in file.rows]
+    codes = tuple(dict.fromkeys(code_of_row))
+    order: Sequence[StrEnum] = list(values)
+    meaning_of_row = [order.index(row.one_of(meaning, values)) for row in file.rows]
+    has_waits = values is Permission
+    wait_of_row = [row.whole("wait_s") if has_waits else 0 for row in file.rows]
+    shape = (len(NETWORKS) + 1, len(codes) + 1)
     table = np.full(shape, -1, np.int8)
     wait_s = np.zeros(shape, np.int64)
     row_of = np.full(shape, NO_REASON, np.int16)
-    order = list(values)
-    position = {name: place for place, name in enumerate(networks)}
+    own = np.zeros(len(NETWORKS) + 1, np.bool_)
     # What holds for any network comes first; a network's own rows then take its place.
-    for network in (ANY_NETWORK, *networks):
-        where = slice(None) if network == ANY_NETWORK else position[network]
-        for number, row in by_network.get(network, []):
-            code = codes.index(canonical(row.value(code_column)))
-            table[where, code] = order.index(row.one_of(meaning, values))
-            wait_s[where, code] = row.whole("wait_s") if waits else 0
+    for network in sorted(by_network, key=lambda name: name != ANY_NETWORK):
+        where: slice | int = slice(None)
+        if network != ANY_NETWORK:
+            where = NETWORKS.index(network)
+        own[where] = True
+        for number, _ in by_network[network]:
+            code = codes.index(code_of_row[number])
+            table[where, code] = meaning_of_row[number]
+            wait_s[where, code] = wait_of_row[number]
             row_of[where, code] = number
     kind = code_column.replace("_", " ")
     text = tuple(
-        f"{_name(row.value('network'))}{kind} {canonical(row.value(code_column))} "
-        f"({row.value('meaning')})"
-        for row in rows
+        f"{_name(row)}{kind} {code} ({row.value('meaning')})"
+        for row, code in zip(file.rows, code_of_row, strict=True)
     )
-    return CodeTable(networks, codes, table, wait_s, text, row_of)
+    networks = tuple(name for place, name in enumerate(NETWORKS) if own[place])
+    return CodeTable(networks, codes, own, table, wait_s, row_of, tuple(file.rows), text)
 
 
-def _name(network: str) -> str:
-    return "" if network == ANY_NETWORK else f"{network.split()[0]} "
+def _name(row: Row) -> str:
+    network = row.networks()[0]
+    return "" if network == ANY_NETWORK else f"{network} "

@@ -19,7 +19,7 @@ from authopt.decision import (
     decide_safely,
 )
 from authopt.policies.protocol import Policy
-from authopt.rules import Rules, apply_rules, load_rules
+from authopt.rules import MerchantRules, Rules, apply_rules, load_rules
 from tests.factories import logged_batch
 
 ROUTES = ("adyen", "braintree", "checkout")
@@ -151,7 +151,7 @@ def test_only_the_decisions_concerned_fall_back() -> None:
 
 
 def test_rules_that_cannot_be_applied_stop_every_payment() -> None:
-    broken = replace(load_rules(), limits=None)  # type: ignore[arg-type]
+    broken = replace(load_rules(), networks=None)  # type: ignore[arg-type]
     decided = decide_safely(decisions(), Evenly(), ROUTES, rules=broken)
     assert decided.fallback == RULES_FAILED
     assert all(decided.action(row).is_stop for row in range(60))
@@ -180,6 +180,6 @@ def test_features_of_actions_stay_with_their_actions_when_stop_is_added() -> Non
 
 
 def test_a_merchants_own_limit_is_heeded() -> None:
-    rules: Rules = load_rules(max_attempts=1)
+    rules: Rules = load_rules(merchant=MerchantRules(max_attempts=1))
     decided = decide(decisions(), Evenly(), rules=rules)
     assert [decided.action(row).is_stop for row in range(4)] == [False, True, False, True]

@@ -226,7 +226,8 @@ CHECKS = (
         "unknown_response_code",
         Level.WARNING,
         "decisions have a response code that the network rules do not know",
-        "It counts as a generic decline. Map processor codes to ISO 8583 in the import.",
+        "It counts as a generic decline. Map processor codes to ISO 8583 in the import "
+        "([codes] psp in the mapping).",
         _unknown_response_code,
         tolerated=0.01,
     ),
@@ -234,7 +235,8 @@ CHECKS = (
         "unknown_advice_code",
         Level.WARNING,
         "decisions have an advice code that the network rules do not know",
-        "It forbids nothing. Map it to the network's code in the import.",
+        "On a network that gives advice it forbids every further attempt. Map it to the network's "
+        "code in the import, or add a row to a table of your own.",
         _unknown_advice_code,
         tolerated=0.01,
     ),

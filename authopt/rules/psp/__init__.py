@@ -1,0 +1,1 @@
+"""Tables of the codes of payment service providers, one CSV each."""
