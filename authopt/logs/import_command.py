@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from authopt.logs.importing import ImportSummary
 
 MOST_ATTEMPTS_SHOWN = 6
+MOST_CODES_SHOWN = 5
 
 
 @click.command("import")
@@ -112,6 +113,8 @@ def _print(summary: ImportSummary) -> None:
             "perhaps twice",
             f"{summary.after_approval:,} payments begin right after the approval of one like them",
         )
+    if summary.unknown_codes:
+        table.add_row("unknown codes", _unknown(summary))
     if summary.sorted_in_memory:
         table.add_row("order", "the source was not in the order of time; it was sorted in memory")
     answer.print(table)
@@ -124,3 +127,12 @@ def _print(summary: ImportSummary) -> None:
         rate = f"{row.approved / row.attempts:.1%}" if row.attempts else "-"
         routes.add_row(row.route, f"{row.attempts:,}", rate)
     answer.print(routes)
+
+
+def _unknown(summary: ImportSummary) -> str:
+    shown = summary.unknown_codes.most_common(MOST_CODES_SHOWN)
+    codes = ", ".join(f"{code} ({rows:,} x)" for code, rows in shown)
+    more = f" and {len(summary.unknown_codes) - len(shown):,} more" * (
+        len(summary.unknown_codes) > len(shown)
+    )
+    return f"{codes}{more}: imported as generic declines; add them to a table of your own"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,8 @@ import msgspec
 from authopt.actions import STOP_ROUTE
 from authopt.errors import UserError
 from authopt.payments import CONTEXT_BY_NAME, CUSTOM_PREFIX, OUTCOME_BY_NAME, Kind
+from authopt.rules.psp_codes import OWN_TABLE, psp_file, read_psp_codes
+from authopt.toml_file import read_toml
 
 SPECIAL = ("time", "route", "amount", "payment_id", "decision_id", "propensity")
 """Targets that are no column of the log by themselves: when, by which route, how much (in whole
@@ -33,6 +34,9 @@ DERIVED = (
     "seconds_since_last_attempt",
 )
 """Columns that the import works out from the payment's earlier attempts."""
+
+PSP_CODE = "x_psp_code"
+"""Where the raw code of a provider stays beside the network's."""
 
 Scalar = str | int | float | bool
 
@@ -91,6 +95,29 @@ class Fee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     declined: int
 
 
+class Codes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose codes the source's ``response_code`` holds: of one provider, or by route.
+
+    Attributes
+    ----------
+    psp
+        a provider's name (``authopt.rules.psp_codes``) or a CSV table, or such a name for each
+        route that has one; the network's own codes where None.
+    """
+
+    psp: str | dict[str, str] | None = None
+
+    def beside(self, mapping: Path) -> Codes:
+        """The same, with the paths of own tables made to start from the mapping's folder."""
+
+        def found(name: str) -> str:
+            return str(mapping.parent / name) if name.endswith(OWN_TABLE) else name
+
+        if isinstance(self.psp, dict):
+            return Codes({route: found(name) for route, name in self.psp.items()})
+        return self if self.psp is None else Codes(found(self.psp))
+
+
 class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A checked mapping; data/mappings/README.md explains every key."""
 
@@ -104,6 +131,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     derived: dict[str, Derived] = {}
     kinds: dict[str, Literal["category", "number", "flag"]] = {}
     fees: dict[str, Fee] = {}
+    codes: Codes = Codes()
 
     def source_columns(self) -> tuple[str, ...]:
         """All source columns that are read."""
@@ -118,6 +146,16 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def has_propensities(self) -> bool:
         """Whether the source says with which probability each route was taken."""
         return "propensity" in self.columns or self.routes.shares is not None
+
+    def psp_of(self, route: str) -> str | None:
+        """The provider whose codes an eligible route answers with; None for the network's own."""
+        psp = self.codes.psp
+        return psp.get(route) if isinstance(psp, dict) else psp
+
+    def psp_tables(self) -> dict[str, Path]:
+        """The tables of the providers that the mapping names."""
+        names = dict.fromkeys(self.psp_of(route) for route in self.routes.eligible)
+        return {name: psp_file(name) for name in names if name is not None}
 
     def kind(self, target: str) -> Kind:
         """How a target is held."""
@@ -135,16 +173,7 @@ def load_mapping(path: Path) -> Mapping:
     UserError
         Naming the file, the key, the value and what was expected.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file ({error})") from error
-    try:
-        mapping = msgspec.convert(content, Mapping)
-    except msgspec.ValidationError as error:
-        raise UserError(f"{path}: {error}. See data/mappings/README.md for every key") from error
+    mapping = read_toml(path, Mapping, "See data/mappings/README.md for every key")
 
     def wrong(key: str, what: str) -> UserError:
         return UserError(f"{path}: key {key}: {what}")
@@ -152,6 +181,8 @@ def load_mapping(path: Path) -> Mapping:
     _check_targets(mapping, wrong)
     _check_source(mapping, wrong)
     _check_routes(mapping, wrong)
+    mapping = msgspec.structs.replace(mapping, codes=mapping.codes.beside(path))
+    _check_codes(mapping, wrong)
     return mapping
 
 
@@ -235,6 +266,26 @@ def _check_routes(mapping: Mapping, wrong: Wrong) -> None:
             raise wrong(f"fees.{name}", f"is no eligible route ({', '.join(eligible)})")
     if mapping.fees and "fee_minor" in mapping.targets():
         raise wrong("fees", "and a column fee_minor both say the fee; keep one of them")
+
+
+def _check_codes(mapping: Mapping, wrong: Wrong) -> None:
+    if mapping.codes.psp is None:
+        return
+    if isinstance(mapping.codes.psp, dict):
+        for name in mapping.codes.psp:
+            if name not in mapping.routes.eligible:
+                raise wrong(f"codes.psp.{name}", "is no eligible route")
+    if "response_code" not in mapping.columns:
+        raise wrong("codes.psp", "needs columns.response_code, the column with the raw codes")
+    if "response_code" in mapping.values:
+        raise wrong("codes.psp", "and values.response_code both translate; keep one of them")
+    if PSP_CODE in mapping.targets():
+        raise wrong(PSP_CODE, "is where the raw codes of codes.psp stay; name yours otherwise")
+    try:
+        for table in mapping.psp_tables().values():
+            read_psp_codes(table)
+    except UserError as error:
+        raise wrong("codes.psp", str(error)) from error
 
 
 def _check_shares(routes: Routes, wrong: Wrong) -> None:

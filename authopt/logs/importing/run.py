@@ -22,7 +22,7 @@ from authopt.logs.arrow import from_column, to_arrow, to_column
 from authopt.logs.chunks import Chunk
 from authopt.logs.findings import Findings
 from authopt.logs.importing.grouping import Attempts, Grouped, Grouper
-from authopt.logs.importing.mapping import Mapping
+from authopt.logs.importing.mapping import PSP_CODE, Mapping
 from authopt.logs.importing.source import Cells, Count, read_cells
 from authopt.logs.importing.values import is_context, typed
 from authopt.logs.rejects import Rejects
@@ -71,6 +71,9 @@ class ImportSummary:
         attempts and approvals.
     by_reason
         rejected rows.
+    unknown_codes
+        rows by the raw code, where the provider's table (``codes.psp``) does not know it; they are
+        written as generic declines.
     """
 
     read: int = 0
@@ -84,6 +87,7 @@ class ImportSummary:
     sorted_in_memory: bool = False
     by_route: dict[str, RouteRow] = field(default_factory=dict)
     by_reason: dict[str, int] = field(default_factory=dict)
+    unknown_codes: Counter[str] = field(default_factory=Counter)
 
     def add(self, batch: LoggedBatch, grouped: Grouped) -> None:
         """Count the rows of a chunk, which follow those before in time."""
@@ -140,7 +144,7 @@ def import_file(
         writer: pa.RecordBatchStreamWriter | None = None
         latest = np.datetime64("0001-01-01", "us")
         for cells in track(read_cells(source, mapping, rejects, count)):
-            rows = _sound_rows(source, mapping, cells, rejects)
+            rows = _sound_rows(source, mapping, cells, rejects, summary)
             if not len(rows):
                 continue
             times = rows["time"].to_numpy(zero_copy_only=False)
@@ -167,7 +171,9 @@ def import_file(
     return summary
 
 
-def _sound_rows(source: Path, mapping: Mapping, cells: Cells, rejects: Rejects) -> pa.RecordBatch:
+def _sound_rows(
+    source: Path, mapping: Mapping, cells: Cells, rejects: Rejects, summary: ImportSummary
+) -> pa.RecordBatch:
     """The rows of a chunk that an attempt log may hold, as plain Arrow columns."""
     findings = Findings(str(source), cells.rows)
     rows = typed(cells, mapping, findings)
@@ -200,7 +206,12 @@ def _sound_rows(source: Path, mapping: Mapping, cells: Cells, rejects: Rejects) 
     if n:
         batch = _logged(mapping, records, provisional)
         sound_records(Chunk(to_arrow(batch, _propensity_source(mapping)), findings), rejects)
-    return records.filter(pa.array(~findings.bad))
+    sound = ~findings.bad
+    unknown = sound & rows.unknown_code
+    if unknown.any():
+        raw = records[PSP_CODE].filter(pa.array(unknown))
+        summary.unknown_codes.update(raw.to_pylist())
+    return records.filter(pa.array(sound))
 
 
 def _propensity_source(mapping: Mapping) -> PropensitySource:

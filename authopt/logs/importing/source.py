@@ -150,6 +150,8 @@ def _workbook_rows(path: Path, mapping: Mapping) -> Iterator[Iterator[list[str]]
         # The package lets errors of zip, XML and its own parsing through, whatever is damaged.
         raise UserError(f"{path}: cannot be read as an XLSX workbook ({error})") from error
     try:
+        if not book.sheetnames:
+            raise UserError(f"{path}: the workbook has no sheet; save it again")
         name = mapping.source.sheet or book.sheetnames[0]
         if name not in book.sheetnames:
             names = ", ".join(book.sheetnames)

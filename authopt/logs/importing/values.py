@@ -13,16 +13,10 @@ import pyarrow as pa
 from authopt.batch import BoolArray, Categorical, Column, FloatArray, IntArray, TimeArray
 from authopt.logs.findings import Findings
 from authopt.logs.importing.mapping import SPECIAL, Mapping
+from authopt.logs.importing.psp import translated
 from authopt.logs.importing.source import Cells
 from authopt.payments import CONTEXT_BY_NAME, CUSTOM_PREFIX, Kind
-
-_NO_DECIMALS = (
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG",
-    "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF",
-)  # fmt: skip
-_THREE_DECIMALS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
-DECIMALS = dict.fromkeys(_NO_DECIMALS, 0) | dict.fromkeys(_THREE_DECIMALS, 3)
-"""Decimals of currencies that do not have two (ISO 4217)."""
+from authopt.prices.currencies import decimals_of
 
 _FLAGS = {"1": 1.0, "true": 1.0, "yes": 1.0, "y": 1.0, "t": 1.0,
           "0": 0.0, "false": 0.0, "no": 0.0, "n": 0.0, "f": 0.0}  # fmt: skip
@@ -55,6 +49,8 @@ class Typed:
         ``payment_id`` and ``decision_id``, where the source has them.
     key
         what the attempts of a payment share.
+    unknown_code
+        bool[n], the provider's table does not know the raw code.
     """
 
     time: TimeArray
@@ -65,6 +61,7 @@ class Typed:
     columns: dict[str, Column]
     ids: dict[str, list[str]]
     key: list[str]
+    unknown_code: BoolArray
 
 
 def typed(cells: Cells, mapping: Mapping, findings: Findings) -> Typed:
@@ -74,8 +71,13 @@ def typed(cells: Cells, mapping: Mapping, findings: Findings) -> Typed:
     time, hour, weekday = reader.times()
     route = reader.routes()
     columns: dict[str, Column] = {}
+    unknown_code = np.zeros(n, np.bool_)
+    if mapping.codes.psp is not None:
+        codes = translated(reader.texts("response_code"), route, mapping)
+        columns, unknown_code = codes.columns, codes.unknown
     for target in mapping.targets():
-        if target not in SPECIAL:
+        is_translated = target == "response_code" and target in columns
+        if target not in SPECIAL and not is_translated:
             columns[target] = reader.column(target)
     if "amount" in mapping.targets():
         columns["amount_minor"] = reader.amount_minor(columns.get("currency"))
@@ -88,7 +90,8 @@ def typed(cells: Cells, mapping: Mapping, findings: Findings) -> Typed:
     else:
         parts = [reader.shared(name) for name in mapping.payments.same]
         key = ["\x1f".join(values) for values in zip(*parts, strict=True)]
-    return Typed(time, hour, weekday, route, reader.propensities(route), columns, ids, key)
+    propensity = reader.propensities(route)
+    return Typed(time, hour, weekday, route, propensity, columns, ids, key, unknown_code)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,8 +178,16 @@ class _Reader:
         amount = self.numbers(self.texts("amount"), "amount")
         decimals = np.full(self.n, 2)
         if isinstance(currency, Categorical):
-            table = [DECIMALS.get(name, 2) for name in currency.categories]
-            decimals = np.array([*table, 2])[currency.codes]
+            known = [decimals_of(name) for name in currency.categories]
+            decimals = np.array([*(2 if each is None else each for each in known), 2])[
+                currency.codes
+            ]
+            unknown = np.array([*(each is None for each in known), False], np.bool_)
+            self.flag(
+                unknown[currency.codes],
+                "currency",
+                "is no ISO 4217 currency, so what its amounts count is not known",
+            )
         with np.errstate(over="ignore", invalid="ignore"):
             minor = amount * 10.0**decimals
             whole = np.round(minor)
