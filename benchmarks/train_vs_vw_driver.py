@@ -77,7 +77,7 @@ def _write_ready_text(log: AttemptLog, model: Path, text: Path) -> list[str]:
     retries = Retries()
     for batch in log.batches():
         retries.add(batch)
-    training = TrainingText(VwText(manifest.features), retries, (0.0, 1.0), with_propensity=True)
+    training = TrainingText(VwText(manifest.features), retries, 1.0, with_propensity=True)
     with text.open("wb") as file:
         file.writelines(training.pieces(log.batches()))
     return list(manifest.vw_arguments)

@@ -150,8 +150,12 @@ def check_rewards(batch: LoggedBatch, reward: Reward, path: Path | None) -> None
         raise UserError(
             f"{path or 'the log'}: decision {id_of(batch, row)!r} has reward {batch.reward[row]:g} "
             f"(reward {reward.name!r}), outside its bounds [{low:g}, {high:g}]. Intervals rest on "
-            "the bounds: declare them so that they hold, for example --reward "
-            f"column:{reward.name}:LOW:HIGH"
+            "the bounds: declare them so that they hold, "
+            + (
+                f"for example --reward column:{reward.name}:LOW:HIGH"
+                if reward.currency is None
+                else "with the key largest of the reward's file"
+            )
         )
 
 

@@ -54,7 +54,8 @@ MANY_ROWS = 500_000
     "reward_text",
     default="approved",
     show_default=True,
-    help="approved, or column:NAME:LOW:HIGH (an outcome column and the bounds of its values).",
+    help="approved; column:NAME:LOW:HIGH (an outcome column and the bounds of its values); or "
+    "money:FILE.toml (margin less fees and losses, see data/rewards/README.md).",
 )
 @click.option(
     "--cluster",
@@ -224,7 +225,7 @@ def evaluate(
       authopt evaluate log.parquet --policy uniform --policy success-rate
       authopt evaluate log.parquet --policy vw:model.vw --report report.html
       authopt evaluate log.parquet --policy priority:routes=a,b,c --json
-      authopt evaluate log.parquet --policy vw:model.vw --reward column:margin:-5:100
+      authopt evaluate log.parquet --policy vw:model.vw --reward money:reward.toml
       authopt evaluate log.parquet --policy uniform --segment issuer --segment network+attempt
       authopt evaluate log.parquet --policy success-rate --replay dr
     """

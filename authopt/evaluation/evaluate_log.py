@@ -174,6 +174,9 @@ def evaluate_log(
         reward_low=low,
         reward_high=high,
         declared=reward.bounds,
+        reward_currency=reward.currency,
+        reward_spec=reward.spec,
+        reward_by_approval=judging.judged_reward.by_approval,
         remarks=remarks,
         cluster=cluster,
         confidence=confidence,
@@ -228,7 +231,7 @@ def _checkpoint(
 ) -> Checkpoint[EvaluationSums]:
     asked = {
         "the policies": ", ".join(judging.specs),
-        "the reward": f"{judging.reward.name} {judging.reward.bounds}",
+        "the reward": f"{judging.reward.spec} {judging.reward.bounds}",
         "the reward model": judging.reward_model and description_of(judging.reward_model),
         "the clusters": judging.cluster,
         "the seed and options": options,
@@ -237,6 +240,7 @@ def _checkpoint(
     named = [spec.partition(":")[2].partition(",")[0] for spec in judging.specs]
     # A model has its manifest beside it.
     files = [Path(name + suffix) for name in named if name for suffix in ("", ".json")]
+    files += judging.reward.files
     return Checkpoint(
         path,
         fingerprint_of(judging.path, [file for file in files if file.is_file()], asked),

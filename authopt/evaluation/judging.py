@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from authopt.batch import Column, FloatArray
+from authopt.batch import FloatArray, LoggedBatch
 from authopt.evaluation.blocks import PredictsReward
 from authopt.evaluation.candidates import Candidate, candidates_of
 from authopt.evaluation.engine import add_batches
@@ -33,13 +33,27 @@ class _Completed:
         return self.reward.name
 
     @property
+    def spec(self) -> str:
+        return self.reward.spec
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return self.reward.files
+
+    @property
     def columns(self) -> tuple[str, ...]:
         return self.reward.columns
 
-    def of(
-        self, outcome: Mapping[str, Column], context: Mapping[str, Column], n: int
-    ) -> FloatArray:
-        return self.reward.of(outcome, context, n)
+    @property
+    def currency(self) -> str | None:
+        return self.reward.currency
+
+    @property
+    def by_approval(self) -> bool:
+        return False  # what is filled in for a lost outcome may earn without an approval
+
+    def of(self, batch: LoggedBatch) -> FloatArray:
+        return self.reward.of(batch)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

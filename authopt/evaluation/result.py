@@ -191,6 +191,10 @@ class LogFacts:
         name of the reward and its declared bounds.
     mean_reward
         mean of the logged rewards; None where there are no rows.
+    reward_currency
+        that rewards are minor units of; None where they are no money.
+    reward_spec
+        the text that the reward was made from.
     most_attempts
         largest number of an attempt.
     """
@@ -210,6 +214,8 @@ class LogFacts:
     reward_high: float
     mean_reward: float | None
     most_attempts: int = 1
+    reward_currency: str | None = None
+    reward_spec: str = "approved"
 
 
 @dataclass(frozen=True, slots=True)

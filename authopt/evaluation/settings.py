@@ -19,6 +19,10 @@ class Settings:
     ----------
     reward, reward_low, reward_high
         name and bounds of the reward.
+    reward_currency, reward_spec
+        currency that it is minor units of, or None; the text that it was made from.
+    reward_by_approval
+        whether an attempt that is not approved earns nothing: its reward is at most 0.
     cluster
         name of the column whose values are the clusters.
     confidence
@@ -49,6 +53,9 @@ class Settings:
     reward: str = "reward"
     reward_low: float = 0.0
     reward_high: float = 1.0
+    reward_currency: str | None = None
+    reward_spec: str = "approved"
+    reward_by_approval: bool = False
     cluster: str = "payment_id"
     confidence: float = 0.95
     bootstrap: int = 1000

@@ -105,6 +105,8 @@ def _facts(sums: EvaluationSums, settings: Settings) -> LogFacts:
         reward_high=(settings.declared or (settings.reward_low, settings.reward_high))[1],
         mean_reward=sums.own.table.total("r") / log.rows,
         most_attempts=log.most_attempts,
+        reward_currency=settings.reward_currency,
+        reward_spec=settings.reward_spec,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ EPILOG = """\b
 Examples:
   authopt train log.parquet --out model.vw
   authopt train log.parquet --out model.vw --explorer squarecb --epsilon 0.1
-  authopt train log.parquet --out model.vw --reward column:margin:-5:100 --json
+  authopt train log.parquet --out model.vw --reward money:reward.toml --json
   authopt train log.parquet --policy success-rate --dimensions network+currency --out rates.json
   authopt train log.parquet --policy best-route --out best.json
 """
@@ -55,12 +56,13 @@ RATE_ONLY = ("window", "hedging", "dimensions")
     "reward_text",
     default="approved",
     show_default=True,
-    help="approved, or column:NAME:LOW:HIGH (an outcome column and the bounds of its values).",
+    help="approved; column:NAME:LOW:HIGH (an outcome column and the bounds of its values); or "
+    "money:FILE.toml (margin less fees and losses, see data/rewards/README.md).",
 )
 @click.option(
     "--reward-to-go/--no-reward-to-go",
     default=None,
-    help="vw: count the rewards of the payment's later attempts too, within the reward's bounds. "
+    help="vw: count the rewards of the payment's later attempts too, up to its largest value. "
     "By default where payments in the log have several attempts.",
 )
 @click.option(
@@ -227,6 +229,7 @@ def _train_vw(
         "left_out": manifest.left_out,
         "propensity_source": manifest.log.propensity_source,
         "reward": manifest.reward,
+        "currency": reward.currency,
         "reward_to_go": manifest.reward_to_go,
         "mean_reward": manifest.mean_reward,
         "progressive_value": manifest.progressive_value,
@@ -256,6 +259,7 @@ def _train_success_rate(
         "rows": replayed.rows,
         "left_out": replayed.left_out,
         "reward": reward.name,
+        "currency": reward.currency,
         "mean_reward": replayed.mean_reward,
         "routes": {route: policy.overall_rate(route) for route in sorted(replayed.routes)},
     }
@@ -276,6 +280,7 @@ def _train_best_route(log: AttemptLog, out: Path, reward: Reward) -> dict[str, A
         "log": log.path,
         "rows": rows,
         "reward": reward.name,
+        "currency": reward.currency,
         "mean_reward": policy.mean,
         "routes": policy.rates(),
     }
@@ -304,24 +309,34 @@ def _print_answer(answer: dict[str, Any]) -> None:
 
 
 def _lines(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    told = partial(_worth, answer["currency"])
     yield "model", str(answer["model"])
     yield "learned from", f"{answer['rows']:,} decisions"
     if "reward_to_go" in answer:
         of_payment = "the payment from the decision on" if answer["reward_to_go"] else "the attempt"
         yield "reward", f"{answer['reward']} of {of_payment}"
-        yield "logging policy", f"{answer['mean_reward']:.4f} mean reward"
+        yield "logging policy", f"{told(answer['mean_reward'])} mean reward"
         value = answer["progressive_value"]
         yield (
             "while it learned",
             "not defined with squarecb or several passes"
             if value is None
-            else f"{value:.4f} progressive value (inverse propensity, no interval)",
+            else f"{told(value)} progressive value (inverse propensity, no interval)",
         )
         total = sum(answer["routes"].values())
         shares = (f"{route} {count / total:.1%}" for route, count in answer["routes"].items())
         yield "routes taken", "   ".join(shares)
         yield "time", f"{answer['seconds']:.1f} s"
     else:
-        yield "mean reward", f"{answer['mean_reward']:.4f} {answer['reward']}"
-        rates = (f"{route} {rate:.4f}" for route, rate in answer["routes"].items())
+        yield "mean reward", f"{told(answer['mean_reward'])} {answer['reward']}"
+        rates = (f"{route} {told(rate)}" for route, rate in answer["routes"].items())
         yield "rates", "   ".join(rates)
+
+
+def _worth(currency: str | None, value: float) -> str:
+    """A mean reward, in money in the major unit of its currency."""
+    from authopt.prices.currencies import DECIMALS
+
+    if currency is None:
+        return f"{value:.4f}"
+    return f"{currency} {value / 10 ** DECIMALS[currency]:,.4f}"

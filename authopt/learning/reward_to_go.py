@@ -2,7 +2,7 @@
 
 Judged by its own outcome alone, a retry that fails costs nothing, and a decision that spoils or
 saves a later chance looks like any other. So a decision's reward-to-go is its own reward plus those
-of all later attempts of its payment, kept within the bounds of the reward: with the reward
+of all later attempts of its payment, at most the largest possible reward: with the reward
 'approved' it is 1 where the payment was approved in the end. Giving up (``stop``) ends the payment
 and is worth 0.
 
@@ -49,15 +49,16 @@ class Retries:
             self._reward.append(own_rewards(batch)[rows])
             self._sorted = False
 
-    def to_go(self, batch: LoggedBatch, bounds: tuple[float, float]) -> FloatArray:
+    def to_go(self, batch: LoggedBatch, largest: float) -> FloatArray:
         """Reward-to-go of the decisions of a chunk, after all chunks were added.
 
         Parameters
         ----------
         batch
             n decisions.
-        bounds
-            smallest and largest possible reward.
+        largest
+            possible reward of a decision. What an approval earns is earned once, since it ends the
+            payment; costs add up.
 
         Returns
         -------
@@ -79,7 +80,7 @@ class Retries:
                 total[open_] += np.where(later, rewards[at], 0.0)
                 place[open_] += 1
                 open_ = open_[place[open_] < end[open_]]
-        return np.clip(total, *bounds)
+        return np.minimum(total, largest)
 
     def _sort(self) -> None:
         if self._sorted:

@@ -138,9 +138,10 @@ def train_vw(
 ) -> VwManifest:
     """Train a model and write it with its manifest, each whole or not at all.
 
-    Cost is the negative reward; the probability in VW's label is the logged propensity, except with
-    ``squarecb``: VW 9.11 weighs its label wrongly for every action but the last, so it learns with
-    probability 1 there.
+    Cost is the negative reward, in money divided by the root of the rewards' mean square: VW's
+    learner takes steps of a fixed size, which fit costs of about 1. The probability in VW's label
+    is the logged propensity, except with ``squarecb``: VW 9.11 weighs its label wrongly for every
+    action but the last, so it learns with probability 1 there.
 
     Parameters
     ----------
@@ -166,7 +167,7 @@ def train_vw(
         If no row of the log can be learned from, or VW fails.
     """
     options = options or VwOptions()
-    survey = _Survey()
+    survey = _Survey(money=reward.currency is not None)
     sample = sample_payments(
         survey.watch(read("reading")), DECLARE_ROWS, options.seed, "declare features"
     )
@@ -177,8 +178,9 @@ def train_vw(
     training = TrainingText(
         VwText(features),
         survey.retries if to_go else None,
-        reward.bounds,
+        reward.bounds[1],
         with_propensity=options.explorer != "squarecb",
+        scale=survey.scale,
     )
     arguments = options.arguments(features)
     with tempfile.TemporaryDirectory(dir=_folder(out), prefix=f".{out.name}.") as folder:
@@ -203,7 +205,7 @@ def train_vw(
             reward=reward.name,
             reward_to_go=to_go,
             mean_reward=training.total / training.rows,
-            progressive_value=_progressive(driver, options),
+            progressive_value=_progressive(driver, options, training.scale),
             log=_record(log, source, survey),
             probes=(),
         )
@@ -218,9 +220,12 @@ def train_vw(
 
 @dataclass(slots=True, eq=False)
 class _Survey:
-    """What the first pass sees go by."""
+    """What the first pass sees go by; the size of rewards, where they are money."""
 
+    money: bool
     retries: Retries = field(default_factory=Retries)
+    squares: float = 0.0
+    rows: int = 0
     first: np.datetime64 | None = None
     last: np.datetime64 | None = None
 
@@ -228,10 +233,19 @@ class _Survey:
         for batch in batches:
             if batch.n:
                 self.retries.add(batch)
+                if self.money:
+                    known = batch.reward[np.isfinite(batch.reward)]
+                    self.squares += float(np.square(known).sum())
+                    self.rows += len(known)
                 earliest, latest = batch.decided_at.min(), batch.decided_at.max()
                 self.first = earliest if self.first is None else min(self.first, earliest)
                 self.last = latest if self.last is None else max(self.last, latest)
             yield batch
+
+    @property
+    def scale(self) -> float:
+        """What rewards are divided by: 1 unless they are money."""
+        return float(np.sqrt(self.squares / self.rows)) if self.squares else 1.0
 
 
 def _check(training: TrainingText, driver: DriverResult, passes: int, log: Path | None) -> None:
@@ -253,10 +267,10 @@ def _check(training: TrainingText, driver: DriverResult, passes: int, log: Path 
         )
 
 
-def _progressive(driver: DriverResult, options: VwOptions) -> float | None:
+def _progressive(driver: DriverResult, options: VwOptions, scale: float) -> float | None:
     if options.explorer != "epsilon" or options.passes > 1:
         return None
-    return -driver.sum_loss / driver.weighted_examples
+    return -scale * driver.sum_loss / driver.weighted_examples
 
 
 def _record(log: Path | None, source: PropensitySource, survey: _Survey) -> LogRecord:

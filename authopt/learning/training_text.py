@@ -34,10 +34,12 @@ class TrainingText:
         the features.
     retries
         the later attempts of the log, for rewards-to-go; None for the attempts' own rewards.
-    bounds
-        smallest and largest possible reward.
+    largest
+        possible reward of a decision.
     with_propensity
         whether the label's probability is the logged propensity; else it is 1.
+    scale
+        what rewards are divided by in the labels.
     rows, total
         decisions written so far, and the sum of their rewards.
     left_out
@@ -48,19 +50,20 @@ class TrainingText:
 
     writer: VwText
     retries: Retries | None
-    bounds: tuple[float, float]
+    largest: float
     with_propensity: bool
+    scale: float = 1.0
     rows: int = 0
     total: float = 0.0
     left_out: Counter[str] = field(default_factory=Counter)
     routes: Counter[str] = field(default_factory=Counter)
 
     def pieces(self, batches: Iterable[LoggedBatch]) -> Iterator[memoryview]:
-        """The examples of a log, as UTF-8 bytes in pieces; a label is ``0:-reward:probability``."""
+        """The examples of a log, as UTF-8 bytes in pieces; a label is ``0:cost:probability``."""
         for batch in batches:
             reward = own_rewards(batch)
             if self.retries is not None:
-                reward = self.retries.to_go(batch, self.bounds)
+                reward = self.retries.to_go(batch, self.largest)
             keep = self._usable(batch, reward)
             if not keep.any():
                 continue
@@ -95,7 +98,7 @@ class TrainingText:
         return left
 
     def _labels(self, batch: LoggedBatch, reward: FloatArray) -> pa.StringArray:
-        cost = pc.cast(pa.array(0.0 - reward), pa.string())
+        cost = pc.cast(pa.array(0.0 - reward / self.scale), pa.string())
         probability = batch.propensity if self.with_propensity else np.ones(batch.n)
         return pc.binary_join_element_wise(
             pa.repeat("0", batch.n), cost, pc.cast(pa.array(probability), pa.string()), ":"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -80,7 +81,7 @@ def from_arrow(records: pa.RecordBatch, reward: Reward = DEFAULT_REWARD) -> Logg
     probability = columns.get("eligible_probability")
     if probability is not None and probability.null_count:
         probability = None
-    return LoggedBatch(
+    batch = LoggedBatch(
         decision_id=columns["decision_id"],
         payment_id=columns["payment_id"],
         attempt=columns["attempt"].to_numpy(),
@@ -95,8 +96,9 @@ def from_arrow(records: pa.RecordBatch, reward: Reward = DEFAULT_REWARD) -> Logg
         propensity=_floats(columns["propensity"]) if "propensity" in columns else unknown,
         probability=None if probability is None else _floats(probability.flatten()),
         outcome=outcome,
-        reward=reward.of(outcome, context, n),
+        reward=unknown,
     )
+    return replace(batch, reward=reward.of(batch))
 
 
 def to_arrow(

@@ -12,6 +12,7 @@ _COMMANDS = {
     "propensities": ("authopt.logs.propensity_command", "propensities"),
     "split": ("authopt.logs.split_command", "split"),
     "convert": ("authopt.logs.convert_command", "convert"),
+    "correct": ("authopt.logs.correct_command", "correct"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -28,7 +29,12 @@ _NO_OUTCOME = OutcomeRequest("none")
 def logged_batches(
     engine: Engine, reward: Reward = DEFAULT_REWARD, chunk_rows: int = CHUNK_ROWS
 ) -> Iterator[LoggedBatch]:
-    """All decisions in the order of recording, each joined with its latest outcome.
+    """All decisions in the order of recording, each joined with its outcome.
+
+    Of several outcomes of a decision each field has the value that was given last, in the order of
+    arrival, so that a correction (a refund, a chargeback) need not repeat the rest. An outcome that
+    came before in the same words is the same outcome, and changes nothing: a correction that takes
+    an earlier one back differs from what it restores by its ``corrected_at``.
 
     Propensities and probabilities are those that were drawn with, bit for bit. A decision without
     an outcome has a missing one; an outcome without a decision is left for a later export. Every
@@ -48,7 +54,7 @@ def logged_batches(
         kinds, features = _columns(connection, last)
         start = 0
         while rows := _rows(connection, start, last, chunk_rows):
-            told = _latest_outcomes(connection, start, rows[-1].number)
+            told = _merged_outcomes(connection, start, rows[-1].number)
             yield _batch(rows, told, kinds, features, reward)
             start = rows[-1].number
 
@@ -62,15 +68,26 @@ def _rows(connection: Connection, after: int, last: int, limit: int) -> Sequence
     ).all()
 
 
-def _latest_outcomes(connection: Connection, after: int, last: int) -> dict[str, OutcomeRequest]:
-    """The outcome that arrived last, by decision id, of the decisions in a range of numbers."""
+def _merged_outcomes(connection: Connection, after: int, last: int) -> dict[str, OutcomeRequest]:
+    """By decision id, of a range of numbers: each field of the outcome as it was given last."""
     wanted = (
         select(outcomes.c.decision_id, outcomes.c.outcome)
         .join(decisions, decisions.c.decision_id == outcomes.c.decision_id)
         .where(decisions.c.number > after, decisions.c.number <= last)
         .order_by(outcomes.c.number)
     )
-    return {decision_id: _OUTCOME.decode(text) for decision_id, text in connection.execute(wanted)}
+    merged: dict[str, OutcomeRequest] = {}
+    for decision_id, text in connection.execute(wanted):
+        told = _OUTCOME.decode(text)
+        if decision_id in merged:
+            given = {
+                field: value
+                for field, value in msgspec.structs.asdict(told).items()
+                if value is not None
+            }
+            told = msgspec.structs.replace(merged[decision_id], **given)
+        merged[decision_id] = told
+    return merged
 
 
 def _columns(connection: Connection, last: int) -> tuple[dict[str, Kind], dict[str, Kind]]:
@@ -133,7 +150,7 @@ def _batch(
         action.route for answer in answers for action in answer.actions
     )
     counts = [len(answer.actions) for answer in answers]
-    return LoggedBatch(
+    batch = LoggedBatch(
         decision_id=pa.array([row.decision_id for row in rows], pa.string()),
         payment_id=pa.array([row.payment_id for row in rows], pa.string()),
         attempt=np.array([row.attempt for row in rows], np.int32),
@@ -155,8 +172,9 @@ def _batch(
             [action.probability for answer in answers for action in answer.actions], np.float64
         ),
         outcome=outcome,
-        reward=reward.of(outcome, context, len(rows)),
+        reward=np.full(len(rows), np.nan),
     )
+    return replace(batch, reward=reward.of(batch))
 
 
 def _features(request: DecisionRequest, answer: DecisionAnswer) -> list[dict[str, Any]]:

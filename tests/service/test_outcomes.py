@@ -65,6 +65,40 @@ def test_every_decision_is_exported_once_with_its_latest_outcome(
     ]
 
 
+def test_of_several_outcomes_each_field_has_the_value_that_was_given_last(
+    app: Flask, client: FlaskClient
+) -> None:
+    ask(client, request_body("d1"))
+    ask(client, request_body("d2"))
+    tell(client, {"decision_id": "d1", "approved": True, "response_code": "00", "fee_minor": 12})
+    tell(client, {"decision_id": "d2", "approved": False, "response_code": "05"})
+    tell(client, {"decision_id": "d1", "refunded_minor": 500})
+    tell(client, {"decision_id": "d1", "refunded_minor": 700, "charged_back": False})
+    tell(client, {"decision_id": "d1", "charged_back": True})
+    log = exported(app)
+    columns = ("approved", "fee_minor", "refunded_minor", "charged_back")
+    assert [np.asarray(log.outcome[name])[0] for name in columns] == [1.0, 12.0, 700.0, 1.0]
+    codes = log.outcome["response_code"]
+    assert isinstance(codes, Categorical)
+    assert codes.values() == ["00", "05"]
+    assert np.isnan(np.asarray(log.outcome["refunded_minor"])[1])
+
+
+def test_a_correction_that_comes_twice_changes_nothing_the_second_time(
+    app: Flask, client: FlaskClient
+) -> None:
+    ask(client, request_body("d1"))
+    tell(client, {"decision_id": "d1", "approved": True})
+    for refunded in (500, 700, 500):  # the last one is a late copy of the first
+        tell(client, {"decision_id": "d1", "refunded_minor": refunded})
+    assert np.asarray(exported(app).outcome["refunded_minor"]).tolist() == [700.0]
+    tell(
+        client,
+        {"decision_id": "d1", "refunded_minor": 500, "corrected_at": "2026-03-01T00:00:00Z"},
+    )
+    assert np.asarray(exported(app).outcome["refunded_minor"]).tolist() == [500.0]
+
+
 def test_propensities_are_exported_bit_for_bit(tmp_path: Path) -> None:
     spec = "priority:routes=braintree,epsilon=0.1"
     with running(settings_in(tmp_path, policy=spec, delays=(0, 60))) as app:

@@ -67,9 +67,10 @@ def payment_result(
     clusters
         number of clusters where payments are not the clusters; by default that of payments.
     payment_bounds
-        smallest and largest possible reward of a payment. By default those of one decision, if
-        rewards are at least 0 and no logged payment has more than one decision can have (an
-        approval ends a payment); else those of as many decisions as the longest payment has.
+        smallest and largest possible reward of a payment. By default those of as many decisions as
+        the longest payment has; the largest is that of one decision, if rewards are at least 0 or
+        only approvals earn, and no logged payment has more than one decision can have (an approval
+        ends a payment).
 
     Raises
     ------

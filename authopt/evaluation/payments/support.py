@@ -22,9 +22,13 @@ HEAVIEST_KNOWN = 1e9
 
 
 def pays_once(facts: PaymentFacts, settings: Settings) -> bool:
-    """Whether a payment earns at most what one decision can, so far as the log shows."""
-    low, high = settings.reward_low, settings.reward_high
-    return low >= 0.0 and facts.largest_total <= high
+    """Whether a payment earns at most what one decision can, so far as the log shows.
+
+    An approval ends a payment. So where its rewards are at least 0, or only approvals earn, the
+    others add nothing to it.
+    """
+    once = settings.reward_by_approval and facts.most_approved <= 1
+    return (settings.reward_low >= 0.0 or once) and facts.largest_total <= settings.reward_high
 
 
 def range_of(
@@ -45,7 +49,7 @@ def range_of(
     """
     times = 1 if pays_once(facts, settings) else facts.longest
     low, high = payment_bounds or (
-        min(settings.reward_low, 0.0) * times,
+        min(settings.reward_low, 0.0) * facts.longest,
         max(settings.reward_high, 0.0) * times,
     )
     if not low <= facts.smallest_total <= facts.largest_total <= high:

@@ -135,6 +135,7 @@ def replay(
         reward=reward.name,
         reward_low=reward.bounds[0],
         reward_high=reward.bounds[1],
+        reward_currency=reward.currency,
         max_weight=max_weight,
         quantile=None if max_weight is not None else quantile,
         update_every=update_every,

@@ -103,8 +103,9 @@ class ReplayResult:
         times of the first and the last decision used, UTC.
     left_out
         rows that were not used, by reason.
-    reward, reward_low, reward_high
-        name of the reward and its declared bounds.
+    reward, reward_low, reward_high, reward_currency
+        name of the reward, its declared bounds, and the currency that it is minor units of (None
+        where it is no money).
     mean_reward
         mean logged reward: the value of the policy that made the log.
     policy, learns
@@ -142,6 +143,7 @@ class ReplayResult:
     reward: str
     reward_low: float
     reward_high: float
+    reward_currency: str | None
     mean_reward: float
     policy: str
     learns: bool

@@ -64,6 +64,7 @@ def summarise_replay(
         reward=settings.reward,
         reward_low=settings.reward_low,
         reward_high=settings.reward_high,
+        reward_currency=settings.reward_currency,
         mean_reward=settings.reward_of(replayed.dr.mean_reward),
         policy=policy,
         learns=learns,

@@ -29,6 +29,7 @@ class ReplaySettings:
     reward: str
     reward_low: float
     reward_high: float
+    reward_currency: str | None
     max_weight: float | None
     quantile: float | None
     update_every: int

@@ -17,9 +17,8 @@ def command(evaluation: Evaluation) -> str | None:
         if policy.is_logging_policy:
             continue
         words += ["--policy", policy.spec]
-    bounds = (log.reward_low, log.reward_high)
-    if (log.reward, bounds) != ("approved", (0.0, 1.0)):
-        words += ["--reward", f"column:{log.reward}:{_exact(bounds[0])}:{_exact(bounds[1])}"]
+    if log.reward_spec != "approved":
+        words += ["--reward", log.reward_spec]
     words += ["--cluster", log.cluster, "--confidence", _exact(evaluation.confidence)]
     words += ["--bootstrap", str(evaluation.bootstrap)]
     for policy in evaluation.policies:

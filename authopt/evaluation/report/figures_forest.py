@@ -113,7 +113,7 @@ def _forest(rows: Sequence[Row], scale: Scale, line: float | None, *, gains: boo
     """Rows of estimates, about a line that they are read against."""
     from plotly.graph_objects import Figure, Scatter
 
-    unit = 100.0 if scale.percent else 1.0
+    unit = scale.factor
     figure = Figure()
     if line is not None:
         style = {"color": GREY, "dash": "dot", "width": 1.5}

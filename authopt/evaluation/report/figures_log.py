@@ -133,12 +133,14 @@ def log_time_figure(evaluation: Evaluation) -> Figure:
     """The log's own mean reward over time."""
     from plotly.graph_objects import Figure, Scatter
 
-    bins = evaluation.over_time
+    bins, scale = evaluation.over_time, Scale.of(evaluation)
+    # A tick format of its own turns a share into percent.
+    unit = 1.0 if scale.percent else scale.factor
     most = max(each.rows for each in bins)
     figure = Figure(
         Scatter(
             x=[each.start.strftime("%Y-%m-%d %H:%M") for each in bins],
-            y=[each.reward for each in bins],
+            y=[unit * each.reward for each in bins],
             customdata=[each.rows for each in bins],
             mode="lines+markers",
             line={"color": BLUE, "width": 1},
@@ -147,7 +149,7 @@ def log_time_figure(evaluation: Evaluation) -> Figure:
             hovertemplate="%{x} UTC<br>%{y}<br>%{customdata} decisions<extra></extra>",
         )
     )
-    if Scale.of(evaluation).percent:
+    if scale.percent:
         figure.update_yaxes(tickformat=".0%")
     figure.update_xaxes(nticks=7)
     return apply_defaults(figure, 260)

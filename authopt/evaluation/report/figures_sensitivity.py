@@ -64,7 +64,7 @@ def estimators_figure(evaluation: Evaluation, policy: PolicyResult) -> Figure:
     from plotly.graph_objects import Figure, Scatter
 
     scale = Scale.of(evaluation)
-    unit = 100.0 if scale.percent else 1.0
+    unit = scale.factor
     figure = Figure()
     for place, gain in enumerate(policy.gains):
         for interval, width, colour in _bars(gain):
@@ -114,13 +114,15 @@ def family_figure(evaluation: Evaluation, family: FamilyOf) -> Figure:
     """Values by one family as weights are cut further; what the rules chose is marked."""
     from plotly.graph_objects import Figure, Scatter
 
-    percent = Scale.of(evaluation).percent
+    scale = Scale.of(evaluation)
+    # A tick format of its own turns a share into percent.
+    unit = 1.0 if scale.percent else scale.factor
     others = [each for each in evaluation.policies if not each.is_logging_policy]
     own = evaluation.policies[0].value.value
     figure = Figure()
     for policy, each in family.policies:
         number = others.index(policy)
-        values = [point.value for point in each.points]
+        values = [unit * point.value for point in each.points]
         rules = [family.chosen(policy, place) for place in range(len(each.points))]
         figure.add_trace(
             Scatter(
@@ -150,9 +152,11 @@ def family_figure(evaluation: Evaluation, family: FamilyOf) -> Figure:
                 )
             )
     if own is not None:
-        figure.add_hline(y=own, line={"color": GREY, "dash": "dot", "width": 1.5}, layer="below")
+        figure.add_hline(
+            y=unit * own, line={"color": GREY, "dash": "dot", "width": 1.5}, layer="below"
+        )
     figure.update_xaxes(type="category", showgrid=False, tickangle=0, tickfont={"size": 11})
-    figure.update_yaxes(tickformat="~%" if percent else "", nticks=6)
+    figure.update_yaxes(tickformat="~%" if scale.percent else "", nticks=6)
     figure = apply_defaults(figure, 240)
     return figure.update_layout(showlegend=False, margin={"l": 4, "r": 8, "t": 8, "b": 30})
 

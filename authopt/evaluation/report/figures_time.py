@@ -21,7 +21,7 @@ def over_time_figure(evaluation: Evaluation, found: OverTime) -> Figure:
     from plotly.graph_objects import Figure, Scatter
 
     scale = Scale.of(evaluation)
-    unit = 100.0 if scale.percent else 1.0
+    unit = scale.factor
     middle = [each.start + (each.end - each.start) / 2 for each in found.windows]
     times = [time.strftime("%Y-%m-%d %H:%M") for time in middle]
     gains = [each.gain for each in found.windows]

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from authopt.evaluation.quantities import Interval
-
-_OTHER_THAN_TWO = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
-    3: "BHD IQD JOD KWD LYD OMR TND",
-    4: "CLF UYW",
-}
-_DECIMALS = {
-    currency: decimals
-    for decimals, currencies in _OTHER_THAN_TWO.items()
-    for currency in currencies.split()
-}
-"""Where a major unit is not 100 minor ones: ISO 4217:2015, list one ('minor unit'). Some payment
-networks count otherwise in a few of these (ISK, UGX); the log is taken to follow ISO."""
+from authopt.prices.currencies import decimals_of
 
 _WHOLE_FROM = 100.0
 """Sums of this size, in major units, are told without their decimals."""
-
-
-def decimals_of(currency: str) -> int | None:
-    """Decimals of a currency's major unit; None where the text is no currency code."""
-    return _DECIMALS.get(currency, 2) if re.fullmatch("[A-Z]{3}", currency) else None
 
 
 def money(minor: float | None, currency: str, sign: str = "") -> str:

@@ -44,8 +44,12 @@ def print_replay(result: ReplayResult, console: Console) -> None:
 
 
 def _scale(result: ReplayResult) -> Scale:
-    percent = (result.reward_low, result.reward_high) == (0.0, 1.0)
-    return Scale(percent, 2 if percent else 4)
+    percent = result.reward_currency is None and (result.reward_low, result.reward_high) == (
+        0.0,
+        1.0,
+    )
+    few = percent or result.reward_currency is not None
+    return Scale(percent, 2 if few else 4, result.reward_currency)
 
 
 def _facts(result: ReplayResult) -> str:
@@ -63,9 +67,13 @@ def _facts(result: ReplayResult) -> str:
 def _estimates(result: ReplayResult, scale: Scale) -> Table:
     learns = "learning as it goes" if result.learns else "as it stands"
     table = plain_table(f"{escape(result.policy)}[not bold dim], replayed, {learns}[/]")
-    unit = " pp" if scale.percent else ""
     table.add_column("estimator", style=ACCENT, no_wrap=True)
-    for heading in ("value", f"{result.confidence:.0%}", f"gain{unit}", f"{result.confidence:.0%}"):
+    for heading in (
+        "value",
+        f"{result.confidence:.0%}",
+        f"gain{scale.short_unit}",
+        f"{result.confidence:.0%}",
+    ):
         table.add_column(heading, justify="right", overflow="fold")
     table.add_column("interval", no_wrap=True)
     for estimate, gain in zip(result.estimates, result.gains, strict=True):

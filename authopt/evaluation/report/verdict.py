@@ -157,7 +157,19 @@ def _whole_log(evaluation: Evaluation, best: PolicyResult, gain: Estimate) -> He
     rows, what = evaluation.log.rows, "decisions"
     if best.payments is not None and (paid := best.payments.value.gain) is not None:
         rows, what, gain = best.payments.payments, "payments", paid
-    limits, reward = gain.interval, evaluation.log.reward
+    limits, reward, currency = gain.interval, evaluation.log.reward, evaluation.log.reward_currency
+    if currency is not None:
+        whole = [
+            None if each is None else rows * each
+            for each in (gain.value, limits.lower, limits.upper)
+        ]
+        value, lower, upper = (money(each, currency, "+") for each in whole)
+        return Headline(
+            f"{unit_of(currency)} in this log",
+            value,
+            f"{limits.confidence:.0%}: {lower} to {upper} by {rows:,} {what}",
+            _mood(gain),
+        )
     return Headline(
         f"{'approvals' if reward == 'approved' else reward} in this log",
         NOTHING if gain.value is None else f"{round(rows * gain.value):+,}",

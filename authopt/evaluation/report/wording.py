@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from authopt.evaluation.quantities import Estimate, Guarantee, Interval
 from authopt.evaluation.result import Evaluation
+from authopt.prices.currencies import decimals_of
 
 FEWEST_DECIMALS, MOST_DECIMALS = 2, 6
 
@@ -27,41 +28,57 @@ class Direction(StrEnum):
 class Scale:
     """How rewards are printed: in percent where they lie between 0 and 1, else as numbers.
 
+    Rewards in money are told in major units of their currency: EUR 1.234, not 123.4.
+
     The narrowest interval decides on the decimals, so that none is printed as if it had no width
     (one narrower than the last decimal that is ever printed is rounding, and decides nothing).
     """
 
     percent: bool
     decimals: int = FEWEST_DECIMALS
+    currency: str | None = None
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> Scale:
         """For what is quoted: by the bounds of the reward and the recommended intervals."""
         intervals = [each.interval for each in _quoted(evaluation)]
-        return cls.fitting(_in_percent(evaluation), intervals)
+        return cls.fitting(_in_percent(evaluation), intervals, currency=_currency(evaluation))
 
     @classmethod
     def in_full(cls, evaluation: Evaluation) -> Scale:
         """For tables of all estimators and all intervals, some of which may be far narrower."""
         every = [interval for each in _every(evaluation) for interval in each.intervals]
-        return cls.fitting(_in_percent(evaluation), every)
+        return cls.fitting(_in_percent(evaluation), every, currency=_currency(evaluation))
 
     @classmethod
     def fitting(
-        cls, percent: bool, intervals: Iterable[Interval], decimals: int = FEWEST_DECIMALS
+        cls,
+        percent: bool,
+        intervals: Iterable[Interval],
+        decimals: int = FEWEST_DECIMALS,
+        currency: str | None = None,
     ) -> Scale:
         """With enough decimals, and at least so many, for these intervals."""
-        widths = [interval.width * (100.0 if percent else 1.0) for interval in intervals]
+        factor = cls(percent, currency=currency).factor
+        widths = [interval.width * factor for interval in intervals]
         widths = [width for width in widths if width > 10.0**-MOST_DECIMALS]
         while widths and min(widths) < 5.0 * 10.0**-decimals and decimals < MOST_DECIMALS:
             decimals += 1
-        return cls(percent, decimals)
+        return cls(percent, decimals, currency)
+
+    @property
+    def factor(self) -> float:
+        """What a reward is multiplied by before it is printed or drawn."""
+        if self.currency is not None:
+            return 10.0 ** -(decimals_of(self.currency) or 0)
+        return 100.0 if self.percent else 1.0
 
     def value(self, value: float | None) -> str:
         """A value."""
         if value is None:
             return NOTHING
-        return f"{self._number(value)}{'%' if self.percent else ''}"
+        prefix = "" if self.currency is None else f"{self.currency} "
+        return f"{prefix}{self._number(value)}{'%' if self.percent else ''}"
 
     def interval(self, interval: Interval) -> str:
         """The limits of a value."""
@@ -82,23 +99,31 @@ class Scale:
         return NOTHING if value is None else f"{self.gain(value)}{self.short_unit}"
 
     def _number(self, value: float, sign: str = "") -> str:
-        shown = 100.0 * value if self.percent else value
         # No "-0.00": what rounds to 0 has no sign of its own.
-        return format(round(shown, self.decimals) + 0.0, f"{sign},.{self.decimals}f")
+        return format(round(self.factor * value, self.decimals) + 0.0, f"{sign},.{self.decimals}f")
 
     @property
     def gain_unit(self) -> str:
         """What differences are counted in."""
+        if self.currency is not None:
+            return self.currency
         return "percentage points" if self.percent else "units of the reward"
 
     @property
     def short_unit(self) -> str:
-        """The same after a number: percentage points, or nothing."""
+        """The same after a number: a currency, percentage points, or nothing."""
+        if self.currency is not None:
+            return f" {self.currency}"
         return " pp" if self.percent else ""
 
 
+def _currency(evaluation: Evaluation) -> str | None:
+    return evaluation.log.reward_currency
+
+
 def _in_percent(evaluation: Evaluation) -> bool:
-    return (evaluation.log.reward_low, evaluation.log.reward_high) == (0.0, 1.0)
+    log = evaluation.log
+    return log.reward_currency is None and (log.reward_low, log.reward_high) == (0.0, 1.0)
 
 
 def _every(evaluation: Evaluation) -> Iterator[Estimate]:
@@ -185,7 +210,8 @@ def log_facts(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
     if log.first is not None and log.last is not None:
         facts.append(("from", f"{log.first:%Y-%m-%d %H:%M} UTC"))
         facts.append(("to", f"{log.last:%Y-%m-%d %H:%M} UTC"))
-    facts.append((f"mean {log.reward}", scale.value(log.mean_reward)))
+    mean = f"mean {log.reward}" if log.reward_currency is None else "mean reward"
+    facts.append((mean, scale.value(log.mean_reward)))
     source = log.propensity_source
     facts.append(("propensities", source.upper() if source == "estimated" else source))
     facts += [(f"left out: {each.reason}", f"{each.rows:,}") for each in log.left_out]

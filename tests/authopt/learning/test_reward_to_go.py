@@ -28,15 +28,13 @@ def log_of(rows: list[Row]) -> LoggedBatch:
     )
 
 
-def to_go(
-    rows: list[Row], bounds: tuple[float, float] = (0.0, 1.0), size: int = 100
-) -> list[float]:
+def to_go(rows: list[Row], largest: float = 1.0, size: int = 100) -> list[float]:
     log = log_of(rows)
     chunks = [log.take(slice(start, start + size)) for start in range(0, log.n, size)]
     retries = Retries()
     for chunk in chunks:
         retries.add(chunk)
-    return np.concatenate([retries.to_go(chunk, bounds) for chunk in chunks]).tolist()
+    return np.concatenate([retries.to_go(chunk, largest) for chunk in chunks]).tolist()
 
 
 def test_an_approval_counts_for_every_earlier_decision_of_its_payment() -> None:
@@ -54,15 +52,16 @@ def test_an_outcome_that_is_not_known_makes_the_decisions_before_it_unknown() ->
     assert to_go(rows) == pytest.approx([NAN, NAN, 0.0], nan_ok=True)
 
 
-def test_rewards_add_up_within_their_bounds() -> None:
+def test_costs_add_up_and_what_is_earned_is_at_most_the_largest_reward() -> None:
     rows = [("p", 1, -3.0, False), ("p", 2, -3.0, False), ("p", 3, 20.0, False)]
-    assert to_go(rows, (-5.0, 100.0)) == [14.0, 17.0, 20.0]
-    assert to_go(rows[:2], (-5.0, 100.0)) == [-5.0, -3.0]
+    assert to_go(rows, 100.0) == [14.0, 17.0, 20.0]
+    assert to_go(rows[:2], 100.0) == [-6.0, -3.0]
+    assert to_go([("p", 1, 20.0, False), ("p", 2, 20.0, False)], 25.0) == [25.0, 20.0]
 
 
 def test_rows_of_the_same_attempt_do_not_count_for_each_other() -> None:
     rows = [("p", 2, 1.0, False), ("p", 2, 0.0, False), ("p", 1, 0.0, False)]
-    assert to_go(rows, (0.0, 9.0)) == [1.0, 0.0, 1.0]
+    assert to_go(rows, 9.0) == [1.0, 0.0, 1.0]
 
 
 rows_ = st.lists(
@@ -92,4 +91,4 @@ def test_it_is_the_sum_over_the_payments_later_attempts_whatever_order_and_chunk
         )
         for at, (payment, attempt, _, stopped) in enumerate(rows)
     ]
-    assert to_go(rows, (-99.0, 99.0), size) == pytest.approx(expected, nan_ok=True)
+    assert to_go(rows, 99.0, size) == pytest.approx(expected, nan_ok=True)

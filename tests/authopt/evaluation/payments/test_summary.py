@@ -16,9 +16,9 @@ from authopt.evaluation.quantities import Estimate, Guarantee, Interval
 from authopt.evaluation.settings import Settings
 from authopt.learning.reward_model import fit_reward_model
 from authopt.policies.spec import load_policy
-from simulator.arrivals import Traffic
 from simulator.logging_policy import DEFAULT_ORDER, MerchantRouter
 from simulator.simulate import simulate
+from simulator.small.world import small_world
 from simulator.tiny_episodes import (
     EPISODES,
     LOGGING,
@@ -27,8 +27,8 @@ from simulator.tiny_episodes import (
     by_state,
     episode_log,
 )
+from simulator.traffic import Traffic
 from simulator.truth import true_value
-from simulator.world import default_world
 from tests.authopt.evaluation.payments.tiny_payments import (
     FAST,
     GOES_ON,
@@ -192,7 +192,7 @@ def reliable(estimate: Estimate) -> list[Interval]:
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", ["uniform", "priority:routes=delta,atlas;epsilon=0.3"])
 def test_the_truth_of_the_simulator_is_in_the_intervals(spec: str) -> None:
-    world, policy = default_world(), load_policy(spec.replace(";", ","))
+    world, policy = small_world(), load_policy(spec.replace(";", ","))
     truth = true_value(world, policy, Traffic(100_000, seed=99))
     log = list(simulate(world, Traffic(10_000, seed=7), MerchantRouter(DEFAULT_ORDER)))
     model = fit_reward_model(log)

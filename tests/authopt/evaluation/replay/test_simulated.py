@@ -15,13 +15,13 @@ from authopt.policies.priority import Priority
 from authopt.policies.success_rate import SuccessRate
 from authopt.policies.uniform import Uniform
 from authopt.sampling import sample, uniforms
-from simulator.arrivals import Traffic
 from simulator.logging_policy import DEFAULT_ORDER
 from simulator.simulate import simulate
+from simulator.small.world import small_world
+from simulator.traffic import Traffic
 from simulator.truth import value_on
-from simulator.world import default_world
 
-WORLD = default_world()
+WORLD = small_world()
 LOGS = 40
 EVERY = 20
 
