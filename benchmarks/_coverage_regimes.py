@@ -25,11 +25,11 @@ import numpy as np
 
 from authopt.batch import Categorical, FloatArray, IntArray, LoggedBatch, concat
 from authopt.evaluation.logged_arrays import LoggedArrays
-from simulator.arrivals import Traffic
 from simulator.logging_policy import DEFAULT_ORDER, MerchantRouter
 from simulator.simulate import simulate
+from simulator.small.world import SmallWorld, small_world
+from simulator.traffic import Traffic
 from simulator.truth import OraclePolicy, value_on
-from simulator.world import World, default_world
 
 ACTIONS, CONTEXTS = 4, 20
 FOLDS, SHRINKAGE = 3, 5.0
@@ -145,8 +145,8 @@ def mild(n: int) -> Bandit:
 
 
 @cache
-def _world() -> World:
-    return default_world()
+def _world() -> SmallWorld:
+    return small_world()
 
 
 def own_world(seed: int) -> Log:

@@ -41,11 +41,11 @@ from benchmarks._coverage_regimes import (
     cell_means,
     mild,
 )
-from simulator.arrivals import Traffic
 from simulator.logging_policy import DEFAULT_ORDER, MerchantRouter
 from simulator.simulate import simulate
+from simulator.small.world import SmallWorld, small_world
+from simulator.traffic import Traffic
 from simulator.truth import OraclePolicy, value_on
-from simulator.world import World, default_world
 
 ROWS = (300, 2_000, 20_000)
 OWN_PAYMENTS = dict(zip(ROWS, (218, 1_455, 14_550), strict=True))
@@ -160,8 +160,8 @@ def _predictions(
 
 
 @cache
-def _world() -> World:
-    return default_world()
+def _world() -> SmallWorld:
+    return small_world()
 
 
 def _policies() -> dict[str, Policy]:

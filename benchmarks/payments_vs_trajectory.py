@@ -35,11 +35,11 @@ from authopt.learning.reward_model import fit_reward_model
 from authopt.policies.protocol import Policy
 from authopt.policies.spec import load_policy
 from authopt.rewards import DEFAULT_REWARD
-from simulator.arrivals import Traffic
 from simulator.logging_policy import DEFAULT_ORDER, MerchantRouter
 from simulator.simulate import simulate
+from simulator.small.world import SmallWorld, small_world
+from simulator.traffic import Traffic
 from simulator.truth import TrueValue, true_value
-from simulator.world import World, default_world
 
 BAR = 0.5
 EXPLORATION = 0.3
@@ -92,7 +92,7 @@ def compare(logs: int) -> int:
     """Judge the policies on the logs, print the tables and the verdict, return the exit status."""
     console = Console(highlight=False)
     notes = Console(stderr=True)
-    world = default_world()
+    world = small_world()
     policies = [load_policy(spec) for spec in POLICIES]
     found: list[list[Values]] = [[] for _ in policies]
     for seed in track(range(1, logs + 1), "judging logs", console=notes, transient=True):
@@ -111,7 +111,7 @@ def compare(logs: int) -> int:
     return 0 if ratio <= BAR else 1
 
 
-def _truth(world: World, policy: Policy) -> TrueValue:
+def _truth(world: SmallWorld, policy: Policy) -> TrueValue:
     return true_value(world, policy, Traffic(TRUE_PAYMENTS, seed=0))
 
 

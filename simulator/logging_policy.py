@@ -16,6 +16,7 @@ PREVIOUS_ROUTE = 1.0
 """How much less (log) the route is taken that has just declined."""
 
 DELAY_WEIGHTS = {0: 0.6, 120: 0.4, 3_600: 0.6, 86_400: 1.0, 3 * 86_400: 0.7}
+OTHER_DELAY_WEIGHT = 0.5
 STOP_WEIGHT = 0.12
 EXPLORATION = 0.10
 
@@ -45,7 +46,7 @@ class MerchantRouter:
         weight *= _delay_weights(batch)
         previous = batch.context.get("previous_route")
         if isinstance(previous, Categorical):
-            before = previous.recode(batch.routes)[batch.decision_of_action]
+            before = np.repeat(previous.recode(batch.routes), batch.counts)
             weight[before == batch.action_route] *= np.exp(-PREVIOUS_ROUTE)
         weight[batch.is_stop] = STOP_WEIGHT
         even = np.repeat(1.0 / batch.counts, batch.counts)
@@ -54,8 +55,10 @@ class MerchantRouter:
 
 
 def _delay_weights(batch: DecisionBatch) -> FloatArray:
-    delays, place = np.unique(batch.action_delay_s, return_inverse=True)
-    return np.array([DELAY_WEIGHTS.get(int(delay), 0.5) for delay in delays])[place]
+    known = np.array(sorted(DELAY_WEIGHTS), np.int64)
+    weights = np.array([DELAY_WEIGHTS[delay] for delay in known.tolist()])
+    at = np.minimum(np.searchsorted(known, batch.action_delay_s), len(known) - 1)
+    return np.where(known[at] == batch.action_delay_s, weights[at], OTHER_DELAY_WEIGHT)
 
 
 DEFAULT_ORDER = ("everywhere", "atlas", "borealis", "delta", "cordillera")

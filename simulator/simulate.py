@@ -6,17 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from authopt.batch import LoggedBatch, concat
+from authopt.batch import BoolArray, DecisionBatch, IntArray, LoggedBatch, TimeArray, concat
 from authopt.decision import decide
 from authopt.hashing import hash_strings
 from authopt.policies.protocol import Policy
 from authopt.rules import DEFAULT_RULES, Rules
-from simulator.arrivals import Traffic, arrivals
-from simulator.attempts import endings, following, nothing_to_decide, with_outcome
-from simulator.eligible import Offers, offers_of
-from simulator.world import World
+from simulator.protocol import World
+from simulator.traffic import Traffic
 
-CHUNK_PAYMENTS = 20_000
+CHUNK_PAYMENTS = 40_000
 
 
 def simulate(
@@ -40,58 +38,66 @@ def simulate(
     traffic
         how many payments, when, and the seed of all that is drawn.
     policy
-        the logging policy; it does not learn from this log while it is made.
+        the logging policy; it does not learn from this log while it is made (for that, see
+        ``simulator.live``).
     rules
         what it may do.
     chunk_payments
         payments that are drawn at a time. Memory holds them and the retries that are still to come.
     """
-    offers = offers_of(world)
     waiting: list[LoggedBatch] = []
     for first in range(0, traffic.payments, chunk_payments):
         last = min(first + chunk_payments, traffic.payments)
-        end = None
-        if last < traffic.payments:
-            end = arrivals(world, offers, traffic, last, last + 1).decided_at[0]
-        made = _payments(world, offers, traffic, policy, rules, first, last)
-        due, waiting = _due([made, *waiting], end)
-        if due:
-            yield _in_order(concat(due))
+        made = _waves(world, world.arrivals(traffic, first, last), policy, rules, traffic.seed)
+        if last == traffic.payments:
+            made += waiting
+            if made:
+                yield in_order(concat(made))
+            return
+        end = world.arrivals(traffic, last, last + 1).decided_at[0]
+        due, waiting = _until(end, waiting)
+        together = concat([*made, *due])
+        is_due = together.decided_at < end
+        later = in_order(together, np.flatnonzero(~is_due))
+        if later.n:
+            waiting.append(later)
+        if is_due.any():
+            yield in_order(together, np.flatnonzero(is_due))
 
 
-def _payments(
-    world: World,
-    offers: Offers,
-    traffic: Traffic,
-    policy: Policy,
-    rules: Rules,
-    first: int,
-    last: int,
+def attempted(
+    world: World, batch: DecisionBatch, policy: Policy, rules: Rules, seed: int
 ) -> LoggedBatch:
-    """All decisions on some payments, made one wave of attempts after the other, by time."""
+    """The decisions of a policy at some decision points, with what came back.
+
+    Decision points where the rules leave nothing but ``stop`` are left out.
+    """
+    logged = decide(batch, policy, rules=rules, salt=f"simulate:{seed}").logged()
+    nothing = nothing_to_decide(logged)
+    if nothing.any():
+        logged = logged.take(np.flatnonzero(~nothing))
+    return world.with_outcome(logged, seed)
+
+
+def _waves(
+    world: World, batch: DecisionBatch, policy: Policy, rules: Rules, seed: int
+) -> list[LoggedBatch]:
+    """All decisions on some payments, one wave of attempts after the other."""
     waves = []
-    batch = arrivals(world, offers, traffic, first, last)
-    attempt = 1
     while batch.n:
-        logged = decide(batch, policy, rules=rules, salt=f"simulate:{traffic.seed}").logged()
-        nothing = nothing_to_decide(logged)
-        if nothing.any():
-            logged = logged.take(np.flatnonzero(~nothing))
-        ending = endings(world, logged, traffic.seed)
-        logged = with_outcome(world, logged, ending, traffic.seed)
+        logged = attempted(world, batch, policy, rules, seed)
         waves.append(logged)
-        batch = following(offers, logged, ending, attempt, traffic.seed)
-        attempt += 1
-    return _in_order(concat(waves))
+        batch = world.following(logged, seed)
+    return waves
 
 
-def _due(
-    batches: list[LoggedBatch], end: np.datetime64 | None
+def _until(
+    end: np.datetime64, batches: list[LoggedBatch]
 ) -> tuple[list[LoggedBatch], list[LoggedBatch]]:
-    """Of batches that are in order of time: the rows before ``end`` (None: all), and the rest."""
+    """Of batches that are in order of time: the rows before ``end``, and the rest."""
     due, later = [], []
     for batch in batches:
-        cut = batch.n if end is None else int(np.searchsorted(batch.decided_at, end))
+        cut = int(np.searchsorted(batch.decided_at, end))
         if cut:
             due.append(batch.take(slice(0, cut)))
         if cut < batch.n:
@@ -100,7 +106,21 @@ def _due(
     return due, later
 
 
-def _in_order(batch: LoggedBatch) -> LoggedBatch:
-    """By time; rows of the same second in an order that only their ids fix."""
-    order = np.lexsort((hash_strings(batch.decision_id), batch.decided_at))
-    return batch.take(order)
+def in_order(batch: LoggedBatch, rows: IntArray | None = None) -> LoggedBatch:
+    """Rows (all by default) by time; those of the same instant in an order that only ids fix."""
+    time: TimeArray = batch.decided_at if rows is None else batch.decided_at[rows]
+    order = np.argsort(time, kind="stable")
+    ordered = time[order]
+    same = ordered[1:] == ordered[:-1]
+    chosen = order if rows is None else rows[order]
+    if same.any():
+        # Only the rows of an instant that has several need their ids looked at.
+        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        ids = hash_strings(batch.decision_id.take(chosen[tied]))
+        chosen[tied] = chosen[tied][np.lexsort((ids, ordered[tied]))]
+    return batch.take(chosen)
+
+
+def nothing_to_decide(batch: DecisionBatch) -> BoolArray:
+    """bool[n], where giving up is the only action: no router would be asked."""
+    return np.asarray((batch.counts == 1) & batch.is_stop[batch.offsets[:-1]])

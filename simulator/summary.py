@@ -1,15 +1,15 @@
-"""What happened in a simulated log: by attempt, by network and by route."""
+"""What happened in a simulated log: by attempt, network, route and initiator, and why not."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from authopt.batch import BoolArray, Categorical, IntArray, LoggedBatch
+from authopt.batch import BoolArray, Categorical, Column, IntArray, LoggedBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,23 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """Attempts of one network or by one route, and the share approved of the first and of all."""
+    """Attempts of one network, route or initiator: the share approved of all and of the first."""
 
     name: str
     made: int
     approved: float
     first_made: int
     first_approved: float
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """Declines of one response code, as a share of all declines and of those at first attempts."""
+
+    code: str
+    declines: int
+    share: float
+    first_share: float
 
 
 @dataclass(slots=True)
@@ -47,18 +57,18 @@ class Counts:
         return self.approved / max(self.made, 1)
 
 
+Groups: TypeAlias = defaultdict[tuple[str, bool], Counts]
+"""By value, and by whether it is a first attempt."""
+
+
 @dataclass(slots=True)
 class Summary:
     """Counts that are added up over the chunks of a log."""
 
     decisions: int = 0
     _by_attempt: defaultdict[int, Counts] = field(default_factory=lambda: defaultdict(Counts))
-    _by_network: defaultdict[tuple[str, bool], Counts] = field(
-        default_factory=lambda: defaultdict(Counts)
-    )
-    _by_route: defaultdict[tuple[str, bool], Counts] = field(
-        default_factory=lambda: defaultdict(Counts)
-    )
+    _by_group: dict[str, Groups] = field(default_factory=dict)
+    _declines: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
     def add(self, batch: LoggedBatch) -> None:
         """Count a chunk too."""
@@ -66,14 +76,17 @@ class Summary:
         stop = batch.is_stop[batch.chosen_action]
         for attempt, counts in _counted(batch, stop, batch.attempt.astype(np.int64)):
             _add(self._by_attempt[attempt], counts)
-        network = batch.context["network"]
-        assert isinstance(network, Categorical)
         route = Categorical(batch.action_route[batch.chosen_action], batch.routes)
-        for column, table in ((network, self._by_network), (route, self._by_route)):
-            # Twice the code, plus one for a first attempt.
-            key = column.codes.astype(np.int64) * 2 + (batch.attempt == 1)
-            for value, counts in _counted(batch, stop, key):
+        groups = {name: _category(batch.context[name]) for name in ("network", "initiator")}
+        for name, column in {**groups, "route": route}.items():
+            table = self._by_group.setdefault(name, defaultdict(Counts))
+            for value, counts in _counted(batch, stop, _with_first(batch, column)):
                 _add(table[column.categories[value // 2], bool(value % 2)], counts)
+        code = _category(batch.outcome["response_code"])
+        declined = np.flatnonzero((batch.reward == 0.0) & (code.codes >= 0))
+        number = np.bincount(_with_first(batch, code)[declined])
+        for value in np.flatnonzero(number).tolist():
+            self._declines[code.categories[value // 2], bool(value % 2)] += int(number[value])
 
     @property
     def payments(self) -> int:
@@ -93,13 +106,19 @@ class Summary:
             for attempt, counts in sorted(self._by_attempt.items())
         ]
 
-    def networks(self) -> list[GroupRow]:
-        """A row per network, the one with most attempts first."""
-        return _rows(self._by_network)
+    def groups(self) -> dict[str, list[GroupRow]]:
+        """By network, initiator and route: a row each, the one with most attempts first."""
+        return {name: _rows(table) for name, table in self._by_group.items()}
 
-    def routes(self) -> list[GroupRow]:
-        """A row per route, the one with most attempts first."""
-        return _rows(self._by_route)
+    def decline_codes(self) -> list[CodeRow]:
+        """A row per response code of a decline, the most frequent first."""
+        all_ = max(sum(self._declines.values()), 1)
+        first = max(sum(n for (_, is_first), n in self._declines.items() if is_first), 1)
+        rows = []
+        for code in {code for code, _ in self._declines}:
+            number = self._declines[code, True] + self._declines[code, False]
+            rows.append(CodeRow(code, number, number / all_, self._declines[code, True] / first))
+        return sorted(rows, key=lambda row: (-row.declines, row.code))
 
     def as_json(self) -> dict[str, Any]:
         """As JSON-able containers."""
@@ -108,9 +127,19 @@ class Summary:
             "decisions": self.decisions,
             "paid": self.paid,
             "attempts": [asdict(row) for row in self.attempts()],
-            "networks": [asdict(row) for row in self.networks()],
-            "routes": [asdict(row) for row in self.routes()],
+            **{f"{name}s": [asdict(row) for row in rows] for name, rows in self.groups().items()},
+            "decline_codes": [asdict(row) for row in self.decline_codes()],
         }
+
+
+def _category(column: Column) -> Categorical:
+    assert isinstance(column, Categorical)
+    return column
+
+
+def _with_first(batch: LoggedBatch, column: Categorical) -> IntArray:
+    """int64[n], twice the code, plus one for a first attempt; negative where it is missing."""
+    return np.asarray(column.codes.astype(np.int64) * 2 + (batch.attempt == 1))
 
 
 def _counted(
@@ -130,7 +159,7 @@ def _add(total: Counts, counts: tuple[int, int, int]) -> None:
     total.stopped += stopped
 
 
-def _rows(table: defaultdict[tuple[str, bool], Counts]) -> list[GroupRow]:
+def _rows(table: Groups) -> list[GroupRow]:
     rows = []
     for name in {name for name, _ in table}:
         first, later = (table.get((name, is_first), Counts()) for is_first in (True, False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,16 @@ from authopt.batch import DecisionBatch, FloatArray, LoggedBatch
 from authopt.hashing import hash_strings
 from authopt.policies.priority import first_of_each
 from authopt.policies.protocol import Policy
+from authopt.prices import Prices
 from authopt.rules import DEFAULT_RULES, Rules
-from simulator.arrivals import Traffic
+from simulator.protocol import World
 from simulator.simulate import simulate
-from simulator.world import World
+from simulator.traffic import Traffic
 
 GROUPS = 4_096
 """Groups of payments that standard errors rest on."""
+
+Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,48 @@ class OraclePolicy:
         return first_of_each(batch, -self.world.approval_probability(batch))
 
 
-def value_on(world: World, batch: DecisionBatch, policy: Policy) -> FloatArray:
-    """float64[n]: the expected approval of a policy at given decision points, exactly.
+ExpectedReward = Callable[[World, DecisionBatch], FloatArray]
+"""float64[m]: the expected reward of every action of a batch, given all that the world knows."""
+
+
+def approvals(world: World, batch: DecisionBatch) -> FloatArray:
+    """float64[m]: the chance of approval, so that values count approvals."""
+    return world.approval_probability(batch)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedMoney:
+    """The expected margin kept, less fees, in minor units of each decision's own currency.
+
+    Attributes
+    ----------
+    margin
+        share of the amount that the merchant keeps of an approved payment before fees.
+    prices
+        fees of attempts; none where it is None.
+    """
+
+    margin: float
+    prices: Prices | None = None
+
+    def __call__(self, world: World, batch: DecisionBatch) -> FloatArray:
+        """float64[m]; NaN where an action has no price."""
+        chance = world.approval_probability(batch)
+        amount = np.repeat(np.asarray(batch.context["amount_minor"]), batch.counts)
+        money = chance * self.margin * amount
+        if self.prices is None:
+            return np.asarray(money)
+        approved, declined = (self.prices.fees_minor(batch, each) for each in (True, False))
+        return np.asarray(money - chance * approved - (1.0 - chance) * declined)
+
+
+def value_on(
+    world: World,
+    batch: DecisionBatch,
+    policy: Policy,
+    reward: ExpectedReward = approvals,
+) -> FloatArray:
+    """float64[n]: the expected reward of a policy at given decision points, exactly.
 
     The mean of it over the decisions of a log is what off-policy evaluation of that log estimates:
     the value over the decision points that the *logging* policy met. No sampling is involved.
@@ -52,9 +95,10 @@ def value_on(world: World, batch: DecisionBatch, policy: Policy) -> FloatArray:
         n decisions of that world, with the actions that were eligible.
     policy
         whose value is asked.
+    reward
+        of every action; approvals by default.
     """
-    chance = policy.probabilities(batch) * world.approval_probability(batch)
-    return batch.sum_by_decision(chance)
+    return batch.sum_by_decision(policy.probabilities(batch) * reward(world, batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +112,9 @@ class TrueValue:
     payments, decisions
         that the figures rest on.
     per_decision, per_decision_se
-        mean approval per decision, and its standard error (payments are independent).
+        mean reward per decision, and its standard error (payments are independent).
     per_payment, per_payment_se
-        share of payments paid in the end.
+        mean reward per payment: with approvals, the share of payments paid in the end.
     attempts_per_payment
         mean number of attempts.
     """
@@ -84,9 +128,24 @@ class TrueValue:
     per_payment_se: float
     attempts_per_payment: float
 
+    @property
+    def per_decision_interval(self) -> tuple[float, float]:
+        """95%, normal, over independent payments."""
+        return _interval(self.per_decision, self.per_decision_se)
+
+    @property
+    def per_payment_interval(self) -> tuple[float, float]:
+        """95%, normal, over independent payments."""
+        return _interval(self.per_payment, self.per_payment_se)
+
 
 def true_value(
-    world: World, policy: Policy, traffic: Traffic, *, rules: Rules = DEFAULT_RULES
+    world: World,
+    policy: Policy,
+    traffic: Traffic,
+    *,
+    rules: Rules = DEFAULT_RULES,
+    reward: ExpectedReward = approvals,
 ) -> TrueValue:
     """Run a policy in the world and take expectations where they are known.
 
@@ -100,15 +159,24 @@ def true_value(
         the payments, and the seed of all that is drawn.
     rules
         what the policy may do.
+    reward
+        of every action; approvals by default.
     """
-    return value_of_own_log(world, policy, simulate(world, traffic, policy, rules=rules))
+    log = simulate(world, traffic, policy, rules=rules)
+    return value_of_own_log(world, policy, log, reward=reward)
 
 
-def value_of_own_log(world: World, policy: Policy, log: Iterable[LoggedBatch]) -> TrueValue:
+def value_of_own_log(
+    world: World,
+    policy: Policy,
+    log: Iterable[LoggedBatch],
+    *,
+    reward: ExpectedReward = approvals,
+) -> TrueValue:
     """The true value of a policy from the log that it made itself.
 
-    At every decision point met, the exact chance of approval takes the place of the outcome that
-    was drawn (Rao-Blackwell), so only what was met is left to chance. The sum of these chances over
+    At every decision point met, the exact expectation takes the place of the outcome that was drawn
+    (Rao-Blackwell), so only what was met is left to chance. The sum of the chances of approval over
     a payment's decisions has the chance that it is paid in the end as its expectation.
 
     Payments are added up by a hash in ``GROUPS`` groups, and the standard errors are those of the
@@ -118,8 +186,12 @@ def value_of_own_log(world: World, policy: Policy, log: Iterable[LoggedBatch]) -
     for batch in log:
         group = (hash_strings(batch.payment_id) % np.uint64(GROUPS)).astype(np.int64)
         made = ~batch.is_stop[batch.chosen_action]
-        columns = (value_on(world, batch.decisions(), policy), None, batch.attempt == 1, made)
-        for place, column in enumerate(columns):
+        # The log says what its policy gave every action: it need not be asked again.
+        given = batch.probability
+        if given is None:
+            given = policy.probabilities(batch.decisions())
+        value = batch.sum_by_decision(given * reward(world, batch.decisions()))
+        for place, column in enumerate((value, None, batch.attempt == 1, made)):
             sums[:, place] += np.bincount(group, column, GROUPS)
     value, decisions, payments, attempts = sums.T
     per_decision, per_decision_se = _ratio(value, decisions)
@@ -134,6 +206,10 @@ def value_of_own_log(world: World, policy: Policy, log: Iterable[LoggedBatch]) -
         per_payment_se=per_payment_se,
         attempts_per_payment=float(attempts.sum() / payments.sum()),
     )
+
+
+def _interval(value: float, error: float) -> tuple[float, float]:
+    return value - Z_95 * error, value + Z_95 * error
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> tuple[float, float]:

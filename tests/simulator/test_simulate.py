@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -19,14 +20,14 @@ from authopt.logs.arrow import to_arrow
 from authopt.policies.priority import Priority
 from authopt.policies.protocol import Policy
 from authopt.policies.uniform import Uniform
-from authopt.rules import apply_rules, load_rules
-from simulator.arrivals import Traffic
+from authopt.rules import MerchantRules, apply_rules, load_rules
 from simulator.logging_policy import DEFAULT_ORDER, EXPLORATION, MerchantRouter
-from simulator.simulate import simulate
+from simulator.simulate import in_order, simulate
+from simulator.small.world import small_world
+from simulator.traffic import Traffic
 from simulator.truth import OraclePolicy, true_value, value_on
-from simulator.world import default_world
 
-WORLD = default_world()
+WORLD = small_world()
 ROUTER = MerchantRouter(DEFAULT_ORDER)
 
 
@@ -117,6 +118,28 @@ def test_the_rows_do_not_depend_on_the_chunks() -> None:
     assert to_arrow(whole).to_pylist() == to_arrow(parts).to_pylist()
 
 
+def test_rows_of_one_instant_stand_in_an_order_that_does_not_depend_on_how_they_came() -> None:
+    batch = log(4_000).take(slice(0, 200))
+    same = replace(batch, decided_at=np.repeat(batch.decided_at[::20], 20))
+    shuffled = same.take(np.random.default_rng(1).permutation(same.n))
+    names = in_order(same).decision_id.to_pylist()
+    assert in_order(shuffled).decision_id.to_pylist() == names
+    assert names != same.decision_id.to_pylist()
+    assert (np.diff(in_order(shuffled).decided_at) >= np.timedelta64(0)).all()
+
+
+def test_in_order_may_take_some_rows_only() -> None:
+    batch = log(4_000).take(slice(0, 100))
+    rows = np.array([70, 3, 41])
+    assert in_order(batch, rows).decision_id.to_pylist() == (
+        batch.take(np.sort(rows)).decision_id.to_pylist()
+    )
+
+
+def test_no_payments_make_no_log() -> None:
+    assert list(simulate(WORLD, Traffic(0), ROUTER)) == []
+
+
 def peak_bytes(payments: int, days: int) -> int:
     """Most that numpy and Arrow held at once while a log was made."""
     traffic = Traffic(payments, days=days, seed=6)
@@ -137,7 +160,7 @@ def test_a_log_of_four_times_the_days_takes_no_more_memory() -> None:
 
 @pytest.mark.parametrize("policy", [ROUTER, Uniform()], ids=lambda each: each.name)
 def test_the_merchants_own_limit_ends_a_payment(policy: Policy) -> None:
-    once = load_rules(max_attempts=1)
+    once = load_rules(merchant=MerchantRules(max_attempts=1))
     batch = concat(list(simulate(WORLD, Traffic(200), policy, rules=once)))
     assert batch.n == 200
     assert (batch.attempt == 1).all()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +13,32 @@ from authopt.evaluation.engine import evaluate
 from authopt.policies.priority import Priority
 from authopt.policies.protocol import Policy
 from authopt.policies.uniform import Uniform
-from simulator.arrivals import Traffic
+from authopt.prices import load_prices
 from simulator.logging_policy import DEFAULT_ORDER, MerchantRouter
 from simulator.simulate import simulate
-from simulator.truth import OraclePolicy, true_value, value_of_own_log, value_on
-from simulator.world import default_world
+from simulator.small.world import small_world
+from simulator.traffic import Traffic
+from simulator.truth import (
+    ExpectedMoney,
+    OraclePolicy,
+    true_value,
+    value_of_own_log,
+    value_on,
+)
 
-WORLD = default_world()
+PRICES = """
+currency = "USD"
+
+[[fees]]
+route = "atlas"
+each = { fixed = 4 }
+approved = { fixed = 10, bps = 25 }
+
+[[fees]]
+route = "delta"
+each = { fixed = 6 }
+"""
+WORLD = small_world()
 ROUTER = MerchantRouter(DEFAULT_ORDER)
 
 
@@ -132,3 +152,53 @@ def test_weighting_a_log_to_its_own_policy_gives_its_mean() -> None:
     found = {each.estimator: each.value for each in estimates}
     assert found["ips"] == pytest.approx(batch.reward.mean(), abs=1e-12)
     assert found["snips"] == pytest.approx(batch.reward.mean(), abs=1e-12)
+
+
+def test_the_interval_of_a_true_value_holds_what_happens_19_times_in_20() -> None:
+    exact = true_value(WORLD, ROUTER, Traffic(20_000, seed=900)).per_payment
+    values = [true_value(WORLD, ROUTER, Traffic(150, seed=seed)) for seed in range(40)]
+    inside = [each.per_payment_interval[0] <= exact <= each.per_payment_interval[1]
+              for each in values]  # fmt: skip
+    # A true 95% falls below 80% of 40 less than once in a thousand times.
+    assert np.mean(inside) >= 0.80
+    lower, upper = values[0].per_decision_interval
+    assert upper - values[0].per_decision == pytest.approx(
+        1.96 * values[0].per_decision_se, rel=1e-3
+    )
+    assert lower < values[0].per_decision < upper
+
+
+def test_money_is_expected_margin_less_expected_fees(tmp_path: Path) -> None:
+    batch = log(300, 5).decisions()
+    chance = WORLD.approval_probability(batch)
+    amount = np.repeat(np.asarray(batch.context["amount_minor"]), batch.counts)
+    assert np.allclose(ExpectedMoney(0.2)(WORLD, batch), 0.2 * chance * amount)
+    path = tmp_path / "prices.toml"
+    path.write_text(PRICES)
+    prices = load_prices(path)
+    money = ExpectedMoney(0.2, prices)(WORLD, batch)
+    approved, declined = (prices.fees_minor(batch, each) for each in (True, False))
+    known = np.isfinite(approved)
+    expected = chance * (0.2 * amount - approved) - (1 - chance) * declined
+    assert known.any()
+    assert np.allclose(money[known], expected[known])
+    assert np.isnan(money[~known]).all()
+    assert (money[batch.is_stop] == 0.0).all()
+
+
+def test_the_true_value_in_money_is_what_the_log_brings() -> None:
+    reward = ExpectedMoney(0.3)
+    traffic = Traffic(8_000, seed=12)
+    value = true_value(WORLD, ROUTER, traffic, reward=reward)
+    batch = concat(list(simulate(WORLD, traffic, ROUTER)))
+    earned = 0.3 * np.asarray(batch.context["amount_minor"]) * batch.reward
+    # What is drawn scatters more than what is expected: the payments' amounts differ widely.
+    error = np.sqrt(batch.n) * earned.std() / 8_000
+    assert value.per_payment == pytest.approx(earned.sum() / 8_000, abs=4 * error)
+    assert value.per_payment_se > 0
+
+
+def test_a_log_that_does_not_say_all_probabilities_has_the_same_true_value() -> None:
+    batch = log(500, 13)
+    without = replace(batch, probability=None)
+    assert value_of_own_log(WORLD, ROUTER, [without]) == value_of_own_log(WORLD, ROUTER, [batch])

@@ -18,9 +18,18 @@ from authopt.batch import (
 )
 from authopt.payments import Initiator
 from authopt.rules import DATA_UPDATED
-from simulator.arrivals import decision_ids, draw
-from simulator.cast import CURRENCIES, HOURS_FROM_UTC
-from simulator.declines import (
+from simulator.small.approval import (
+    INITIATORS,
+    ApprovalModel,
+    advice_names,
+    codes_of,
+    ending_told,
+    local_time,
+    previous_ending,
+)
+from simulator.small.arrivals import decision_ids, draw
+from simulator.small.cast import CURRENCIES, HOURS_FROM_UTC
+from simulator.small.declines import (
     ADVICE,
     CODES,
     MASTERCARD_CODES,
@@ -30,15 +39,7 @@ from simulator.declines import (
     UPDATER_SHARE,
     Ending,
 )
-from simulator.eligible import MOST_ATTEMPTS, Offers
-from simulator.world import (
-    INITIATORS,
-    World,
-    advice_names,
-    codes_of,
-    local_time,
-    previous_ending,
-)
+from simulator.small.eligible import MOST_ATTEMPTS, Offers
 
 NO_ATTEMPT = -1
 """Stands for the ending where the payment was given up."""
@@ -50,7 +51,7 @@ _LATENCY_SPREAD = 0.35
 _MIT = INITIATORS.index(Initiator.MIT)
 
 
-def endings(world: World, batch: LoggedBatch, seed: int) -> IntArray:
+def endings(world: ApprovalModel, batch: LoggedBatch, seed: int) -> IntArray:
     """int64[n], how the logged actions end (``Ending``), or ``NO_ATTEMPT``."""
     made = ~batch.is_stop[batch.chosen_action]
     chances = world.chances(batch, batch.chosen_action[made])
@@ -75,7 +76,9 @@ def endings(world: World, batch: LoggedBatch, seed: int) -> IntArray:
     return found
 
 
-def with_outcome(world: World, batch: LoggedBatch, ending: IntArray, seed: int) -> LoggedBatch:
+def with_outcome(
+    world: ApprovalModel, batch: LoggedBatch, ending: IntArray, seed: int
+) -> LoggedBatch:
     """The decisions with what came back; giving up is known to bring nothing."""
     made = ending != NO_ATTEMPT
     route = np.where(made, batch.action_route[batch.chosen_action], 0)
@@ -100,10 +103,10 @@ def with_outcome(world: World, batch: LoggedBatch, ending: IntArray, seed: int) 
     return replace(batch, outcome=outcome, reward=approved)
 
 
-def following(
-    offers: Offers, batch: LoggedBatch, ending: IntArray, attempt: int, seed: int
-) -> DecisionBatch:
-    """The decision points after the declines of a wave of attempts of the same number."""
+def following(offers: Offers, batch: LoggedBatch, seed: int) -> DecisionBatch:
+    """The decision points after the declines of decisions with their outcomes."""
+    ending = ending_told(_category(batch.outcome["response_code"]))
+    attempt = batch.attempt
     initiator = codes_of(batch, "initiator", INITIATORS)
     most = np.array([MOST_ATTEMPTS[each] for each in INITIATORS])[initiator]
     authenticates = _draw(batch, "authentication", seed) < STEP_UP_SHARE
@@ -120,7 +123,7 @@ def following(
     since_last = (decided_at - sent).astype("m8[s]").astype(np.float64)
     first_sent_before = np.nan_to_num(np.asarray(last.context["seconds_since_first_attempt"]))
     since_first = first_sent_before + (sent - last.decided_at).astype("m8[s]").astype(np.float64)
-    since_first = np.where(attempt == 1, 0.0, since_first) + since_last
+    since_first = np.where(last.attempt == 1, 0.0, since_first) + since_last
     response, advice = last.outcome["response_code"], last.outcome["advice_code"]
     seconds = decided_at.astype("M8[s]").astype(np.int64)
     country = codes_of(last, "issuer_country", tuple(HOURS_FROM_UTC))
@@ -141,9 +144,9 @@ def following(
     currency = codes_of(last, "currency", CURRENCIES)
     route, delay_s, offsets = offers.of(currency, initiator[rows], retry=True)
     return DecisionBatch(
-        decision_id=decision_ids(last.payment_id, attempt + 1),
+        decision_id=decision_ids(last.payment_id, last.attempt + 1),
         payment_id=last.payment_id,
-        attempt=np.full(len(rows), attempt + 1, np.int32),
+        attempt=(last.attempt + 1).astype(np.int32),
         decided_at=decided_at.astype("M8[us]"),
         context=context,
         routes=offers.routes,
@@ -162,14 +165,13 @@ def _sent(batch: LoggedBatch) -> np.ndarray:
     return np.asarray(batch.decided_at + delay)
 
 
-def _suspicion(world: World, batch: DecisionBatch) -> FloatArray:
+def _suspicion(world: ApprovalModel, batch: DecisionBatch) -> FloatArray:
     issuer = codes_of(batch, "issuer", tuple(each.name for each in world.issuers))
     return np.array([each.suspicion for each in world.issuers])[issuer]
 
 
 def _is_mastercard(batch: DecisionBatch) -> BoolArray:
-    column = batch.context["network"]
-    assert isinstance(column, Categorical)
+    column = _category(batch.context["network"])
     table = [name in MASTERCARD_NETWORKS for name in column.categories]
     return np.array([*table, False], np.bool_)[column.codes]
 
@@ -195,13 +197,12 @@ def _advice_codes(batch: DecisionBatch, ending: IntArray, seed: int) -> Categori
         names = [-1 if code is None else _ADVICE_NAMES.index(code) for code, _ in weighted]
         codes[rows] = np.array(names, np.int32)[place]
     # The advice tells how long a state lasts; while it lasts, the advice stays the same.
-    before = batch.context["previous_advice_code"]
-    assert isinstance(before, Categorical)
+    before = _category(batch.context["previous_advice_code"])
     again = (ending >= 0) & (previous_ending(batch) == ending) & np.isin(ending, STATES)
     codes = np.where(again, before.recode(_ADVICE_NAMES), codes)
     return Categorical(codes.astype(np.int32), _ADVICE_NAMES)
 
 
-def nothing_to_decide(batch: DecisionBatch) -> BoolArray:
-    """bool[n], where giving up is the only action: no router would be asked."""
-    return np.asarray((batch.counts == 1) & batch.is_stop[batch.offsets[:-1]])
+def _category(column: Column) -> Categorical:
+    assert isinstance(column, Categorical)
+    return column

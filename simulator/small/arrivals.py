@@ -6,53 +6,30 @@ whatever policy it meets and in whatever chunk it is drawn.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.special import ndtri
 
-from authopt.batch import Categorical, Column, DecisionBatch, FloatArray, IntArray
+from authopt.batch import Categorical, CodeArray, Column, DecisionBatch, FloatArray, IntArray
 from authopt.hashing import hash_strings, salted, unit_interval
 from authopt.payments import Initiator
 from authopt.rules import DATA_UPDATED
-from simulator.cast import (
+from simulator.small.approval import INITIATORS, ApprovalModel, local_time
+from simulator.small.cast import (
     CURRENCIES,
     HOURS_FROM_UTC,
     THREE_DS_SHARE,
     TOKEN_SHARE,
     UTC_HOUR_WEIGHTS,
 )
-from simulator.eligible import Offers
-from simulator.world import INITIATORS, World, local_time
+from simulator.small.eligible import Offers
+from simulator.traffic import Traffic
 
 HOME_SHARE = 8.0
 """How much likelier a card of the merchant's own country is than one of another issuer's size."""
 
 DAY_S = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """How much arrives and when.
-
-    Attributes
-    ----------
-    payments
-        number of payments.
-    start
-        first day, midnight UTC.
-    days
-        over how many days they arrive.
-    seed
-        of everything that is drawn.
-    """
-
-    payments: int
-    start: np.datetime64 = np.datetime64("2026-01-05")  # noqa: RUF009
-    days: int = 60
-    seed: int = 1
 
 
 def draw(payment_id: pa.StringArray, purpose: str, seed: int) -> FloatArray:
@@ -66,13 +43,13 @@ def payment_ids(first: int, last: int, seed: int) -> pa.StringArray:
     return pc.binary_join_element_wise(f"p{seed}", number, "-")
 
 
-def decision_ids(payment_id: pa.StringArray, attempt: int) -> pa.StringArray:
-    """Ids of the decisions on an attempt of these payments."""
-    return pc.binary_join_element_wise(payment_id, str(attempt), "-")
+def decision_ids(payment_id: pa.StringArray, attempt: CodeArray) -> pa.StringArray:
+    """Ids of the decisions on these attempts (int32[n], from 1) of these payments."""
+    return pc.binary_join_element_wise(payment_id, pa.array(attempt).cast(pa.string()), "-")
 
 
 def arrivals(
-    world: World, offers: Offers, traffic: Traffic, first: int, last: int
+    world: ApprovalModel, offers: Offers, traffic: Traffic, first: int, last: int
 ) -> DecisionBatch:
     """The first decision points of the payments from ``first`` to before ``last``, by time."""
     ids = payment_ids(first, last, traffic.seed)
@@ -133,7 +110,7 @@ def arrivals(
     }
     route, delay_s, offsets = offers.of(currency, initiator, retry=False)
     return DecisionBatch(
-        decision_id=decision_ids(ids, 1),
+        decision_id=decision_ids(ids, np.ones(n, np.int32)),
         payment_id=ids,
         attempt=np.ones(n, np.int32),
         decided_at=seconds.astype("M8[s]").astype("M8[us]"),
@@ -155,11 +132,16 @@ def _named(names: tuple[str, ...] | list[str], codes: IntArray) -> Categorical:
 def _times(traffic: Traffic, number: IntArray, uniform: FloatArray) -> IntArray:
     """Seconds since 1970: payment i arrives in the i-th of equal parts of the traffic."""
     day = (number + uniform) / traffic.payments * traffic.days
+    start = int(traffic.start.astype("M8[s]").astype(np.int64))
+    if traffic.days < 1:
+        return np.asarray(start + np.floor(day * DAY_S), np.int64)
+    hours = np.arange(25) * 3600.0
     weights = np.array(UTC_HOUR_WEIGHTS, np.float64)
     edges = np.concatenate([[0.0], np.cumsum(weights) / weights.sum()])
-    within = np.interp(day % 1.0, edges, np.arange(25) * 3600.0)
-    start = int(traffic.start.astype("M8[s]").astype(np.int64))
-    seconds = start + np.floor(day) * DAY_S + np.minimum(within, DAY_S - 1)
+    day = day + np.interp(start % DAY_S, hours, edges)
+    within = np.interp(day % 1.0, edges, hours)
+    midnight = start - start % DAY_S
+    seconds = midnight + np.floor(day) * DAY_S + np.minimum(within, DAY_S - 1)
     return np.asarray(seconds, np.int64)
 
 
@@ -170,7 +152,7 @@ def _pick(weights: FloatArray, uniform: FloatArray) -> IntArray:
 
 
 def _cards(
-    world: World, merchant: IntArray, uniform: FloatArray, which: FloatArray
+    world: ApprovalModel, merchant: IntArray, uniform: FloatArray, which: FloatArray
 ) -> tuple[IntArray, IntArray]:
     """Issuer and card (numbered over all issuers) of each payment."""
     issuer = np.zeros(len(merchant), np.int64)

@@ -10,14 +10,14 @@ import pytest
 
 from authopt.batch import BoolArray, Categorical, FloatArray, LoggedBatch, concat
 from authopt.payments import Funding, Initiator
-from simulator.arrivals import Traffic
-from simulator.cast import HOURS_FROM_UTC
-from simulator.declines import CODES, MASTERCARD_CODES, MASTERCARD_NETWORKS, STATES, Ending
 from simulator.logging_policy import DEFAULT_ORDER, MerchantRouter
 from simulator.simulate import simulate
-from simulator.world import World, default_world
+from simulator.small.cast import HOURS_FROM_UTC
+from simulator.small.declines import CODES, MASTERCARD_CODES, MASTERCARD_NETWORKS, STATES, Ending
+from simulator.small.world import SmallWorld, small_world
+from simulator.traffic import Traffic
 
-WORLD = default_world()
+WORLD = small_world()
 
 
 @cache
@@ -161,7 +161,7 @@ def test_a_decision_from_another_world_has_no_known_chance(column: str) -> None:
 
 
 def test_worlds_may_differ_in_taste_alone() -> None:
-    flat = World(WORLD.routes, WORLD.issuers, WORLD.merchants, np.zeros_like(WORLD.taste))
+    flat = SmallWorld(WORLD.routes, WORLD.issuers, WORLD.merchants, np.zeros_like(WORLD.taste))
     batch = log().take(slice(0, 50)).decisions()
     assert not np.allclose(flat.approval_probability(batch), WORLD.approval_probability(batch))
 

@@ -1,4 +1,4 @@
-"""The world: who takes part, and the known chance that an attempt is approved.
+"""Who takes part, and the known chance that an attempt is approved.
 
 What bears on an attempt is in its decision's context (see ``declines``): the first attempt meets
 card and issuer in one of a few states, the response code says in which, and a state is left at a
@@ -17,8 +17,8 @@ from scipy.special import expit
 from authopt.batch import Categorical, DecisionBatch, FloatArray, IntArray
 from authopt.payments import Funding, Initiator
 from authopt.rules import DATA_UPDATED
-from simulator.cast import HOURS_FROM_UTC, ISSUERS, MERCHANTS, ROUTES, Issuer, Merchant, Route
-from simulator.declines import (
+from simulator.small.cast import HOURS_FROM_UTC, Issuer, Merchant, Route
+from simulator.small.declines import (
     ADVICE,
     CODES,
     FUNDS_FACTOR,
@@ -37,9 +37,6 @@ from simulator.declines import (
     SUSPECTED_ANY_ROUTE,
     Ending,
 )
-
-TASTE = 0.45
-"""Standard deviation of an issuer's taste for a route, in log odds."""
 
 ENDING_OF_CODE = {
     code: ending for codes in (CODES, MASTERCARD_CODES) for ending, code in codes.items()
@@ -77,8 +74,8 @@ class Chances:
 
 
 @dataclass(frozen=True, eq=False)
-class World:
-    """Routes, issuers and merchants, and the issuers' tastes.
+class ApprovalModel:
+    """Routes, issuers and merchants, the issuers' tastes, and the chances that follow.
 
     Attributes
     ----------
@@ -218,13 +215,6 @@ class World:
 _MIT = INITIATORS.index(Initiator.MIT)
 
 
-def default_world() -> World:
-    """The world of the sample log and the tests."""
-    rng = np.random.default_rng(20260101)
-    taste = rng.normal(0.0, TASTE, (len(ISSUERS), len(ROUTES)))
-    return World(ROUTES, ISSUERS, MERCHANTS, taste)
-
-
 def local_time(
     seconds: FloatArray | IntArray, hours_from_utc: IntArray
 ) -> tuple[IntArray, IntArray]:
@@ -245,10 +235,14 @@ def local_time(
 def previous_ending(batch: DecisionBatch) -> IntArray:
     """int64[n], the ``Ending`` that the previous response code tells; -1 at a first attempt."""
     column = batch.context.get("previous_response_code")
-    if not isinstance(column, Categorical):
-        return np.full(batch.n, -1, np.int64)
-    table = [int(ENDING_OF_CODE.get(code, -1)) for code in column.categories]
-    return np.array([*table, -1], np.int64)[column.codes]
+    missing = np.full(batch.n, -1, np.int64)
+    return ending_told(column) if isinstance(column, Categorical) else missing
+
+
+def ending_told(codes: Categorical) -> IntArray:
+    """int64[n], the ``Ending`` that response codes tell; -1 where there is none."""
+    table = [int(ENDING_OF_CODE.get(code, -1)) for code in codes.categories]
+    return np.array([*table, -1], np.int64)[codes.codes]
 
 
 def time_in_state(batch: DecisionBatch) -> FloatArray:

@@ -9,8 +9,8 @@ import numpy as np
 from authopt.actions import STOP_ROUTE
 from authopt.batch import CodeArray, IntArray
 from authopt.payments import Initiator
-from simulator.cast import CURRENCIES
-from simulator.world import INITIATORS, World
+from simulator.small.approval import INITIATORS, ApprovalModel
+from simulator.small.cast import CURRENCIES
 
 RETRY_DELAYS_S: dict[Initiator, tuple[int, ...]] = {
     Initiator.CIT: (0, 120),
@@ -53,7 +53,7 @@ class Offers:
         return self.route[at], self.delay_s[at], offsets
 
 
-def offers_of(world: World) -> Offers:
+def offers_of(world: ApprovalModel) -> Offers:
     """The offers of a world."""
     routes: list[int] = []
     delays: list[int] = []
