@@ -1,0 +1,1 @@
+"""Whether a simulated log looks like what is published about real ones."""
