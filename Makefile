@@ -15,7 +15,7 @@ install: $(STAMP) ## make the virtual environment with pinned versions
 $(STAMP): setup.cfg constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "authopt needs Python 3.11 or newer: set PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[simulator,test,lint]'
 	@touch $@
 
 demo: $(STAMP) ## the main job, end to end (LOG=path for your own log, MAPPING=path for its mapping)
@@ -38,14 +38,17 @@ format: $(STAMP) ## let ruff format and mend what it can
 	$(BIN)/ruff format .
 
 sample: $(STAMP) ## make data/sample.parquet again, from the simulator
-	$(BIN)/authopt simulate --payments 20000 --seed 1 --out data/sample.parquet
+	$(BIN)/authopt simulate --world small --payments 20000 --seed 1 --out data/sample.parquet
+
+notebooks: $(STAMP) ## run the notebooks again, in place
+	$(BIN)/python -m tests.simulator.notebooks.run_notebooks
 
 bench: $(STAMP) ## the benchmarks, quick form
 	@for name in evaluate_vs_obp evaluate_from_parquet evaluate_processes evaluate_memory coverage estimators \
-		payments_vs_trajectory train_vs_vw_driver decide_vs_vw_predict serve_vs_bare_flask; do \
+		payments_vs_trajectory train_vs_vw_driver decide_vs_vw_predict serve_vs_bare_flask world; do \
 		$(BIN)/python -m benchmarks.$$name --quick || failed=1; done; exit $${failed:-0}
 
 clean: ## remove the virtual environment and what the tools left
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-out
 
-.PHONY: help install demo test test-all lint format sample bench clean
+.PHONY: help install demo test test-all lint format sample notebooks bench clean

@@ -14,7 +14,19 @@ from authopt.terminal import notes
 
 ENTRY_POINTS = "authopt.commands"
 
-_ORDER = ("demo", "log", "train", "evaluate", "simulate", "serve", "export")
+_ORDER = (
+    "demo",
+    "log",
+    "rules",
+    "train",
+    "evaluate",
+    "replay",
+    "simulate",
+    "scenario",
+    "world",
+    "serve",
+    "export",
+)
 
 
 class _InstalledCommands(click.Group):

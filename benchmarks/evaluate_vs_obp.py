@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -69,7 +70,7 @@ def with_authopt(arrays: Arrays) -> Estimates:
     from authopt.evaluation.arrays import evaluate_arrays
 
     policy = arrays["evaluation"]
-    others = {name: array for name, array in arrays.items() if name != "evaluation"}
+    others: dict[str, Any] = {name: array for name, array in arrays.items() if name != "evaluation"}
     result = evaluate_arrays(**others, evaluation={"new": policy}, bootstrap=OUR_REPLICATES)
     return {
         each.estimator: (each.value or 0.0, each.parameter)

@@ -33,7 +33,7 @@ class ObpUnavailable(Exception):
 class _Anything(ModuleType):
     """A module in which every name exists, and is a class that does nothing."""
 
-    __path__: ClassVar[list[str]] = []
+    __path__: ClassVar[list[str]] = []  # type: ignore[misc]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

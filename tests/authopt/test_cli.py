@@ -19,7 +19,19 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_help_lists_every_command_with_what_it_does() -> None:
     answer = run("--help")
     assert answer.returncode == 0
-    for command in ("demo", "log", "train", "evaluate", "simulate", "serve", "export"):
+    for command in (
+        "demo",
+        "log",
+        "rules",
+        "train",
+        "evaluate",
+        "replay",
+        "simulate",
+        "scenario",
+        "world",
+        "serve",
+        "export",
+    ):
         assert f"\n  {command} " in answer.stdout
 
 
