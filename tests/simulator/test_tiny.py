@@ -43,7 +43,7 @@ def test_under_the_listed_weights_reweighted_rewards_have_the_true_value() -> No
     assert weight @ ips == pytest.approx(float(TINY.value(POLICY)), abs=1e-12)
 
 
-@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("n", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_ips_of_a_log_is_unbiased_through_the_whole_engine(n: int) -> None:
     mean = 0.0
     for rows, probability in TINY.logs(n):

@@ -71,6 +71,7 @@ def test_ips_and_dr_are_unbiased_whatever_the_reward_model(n: int, model: Model)
     assert found["dr"][0] == pytest.approx(TRUTH, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_ips_and_dr_are_unbiased_over_all_logs_of_three_rows() -> None:
     found = expectations(3, cross_fitted)
     assert found["ips"][0] == pytest.approx(TRUTH, abs=1e-9)
