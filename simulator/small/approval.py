@@ -7,7 +7,6 @@ constant rate. So the chance of approval of every action is a closed form of con
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +16,7 @@ from scipy.special import expit
 from authopt.batch import Categorical, DecisionBatch, FloatArray, IntArray
 from authopt.payments import Funding, Initiator
 from authopt.rules import DATA_UPDATED
+from simulator.context_columns import codes_of, numbers_of
 from simulator.small.cast import HOURS_FROM_UTC, Issuer, Merchant, Route
 from simulator.small.declines import (
     ADVICE,
@@ -272,17 +272,3 @@ def advice_names() -> tuple[str, ...]:
     """All advice codes that this world gives."""
     given = [code for weighted in ADVICE.values() for code, _ in weighted]
     return tuple(dict.fromkeys(code for code in given if code is not None))
-
-
-def codes_of(batch: DecisionBatch, name: str, values: Sequence[str]) -> IntArray:
-    """int64[n], a context column of names as places in ``values``; -1 where it is none of them."""
-    column = batch.context.get(name)
-    if not isinstance(column, Categorical):
-        return np.full(batch.n, -1, np.int64)
-    return column.recode(values).astype(np.int64)
-
-
-def numbers_of(batch: DecisionBatch, name: str) -> FloatArray:
-    """float64[n], a context column of numbers; NaN where it is missing."""
-    column = batch.context.get(name)
-    return np.full(batch.n, np.nan) if column is None else np.asarray(column, np.float64)

@@ -18,11 +18,11 @@ from authopt.batch import (
 )
 from authopt.payments import Initiator
 from authopt.rules import DATA_UPDATED
+from simulator.context_columns import codes_of
 from simulator.small.approval import (
     INITIATORS,
     ApprovalModel,
     advice_names,
-    codes_of,
     ending_told,
     local_time,
     previous_ending,

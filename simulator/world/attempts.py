@@ -14,6 +14,7 @@ import pyarrow as pa
 from authopt.batch import BoolArray, Categorical, DecisionBatch, FloatArray, IntArray
 from authopt.hashing import UIntArray, hash_strings
 from authopt.payments import Initiator
+from simulator.context_columns import codes_of, numbers_of, places_in
 from simulator.world.card_data import card_data
 from simulator.world.cast import Cast
 from simulator.world.codes import ADVICE_CODES, REFUSED_CODES, RESPONSE_CODES, SUSPECTED_CODES
@@ -237,30 +238,10 @@ _HELD = np.array(
 
 def asks_for_authentication(response: Categorical, advice: Categorical) -> BoolArray:
     """bool[n], response codes that call the cardholder to authenticate: 1A; 65 or 83 with 01."""
-    code = _as_codes(response, RESPONSE_CODES)
+    code = places_in(response, RESPONSE_CODES)
     with_advice = (code == RESPONSE_CODES.index("65")) | (code == _ASKS)
-    with_advice &= _as_codes(advice, ADVICE_CODES) == ADVICE_CODES.index("01")
+    with_advice &= places_in(advice, ADVICE_CODES) == ADVICE_CODES.index("01")
     return np.asarray((code == RESPONSE_CODES.index("1A")) | with_advice)
-
-
-def _as_codes(column: Categorical, values: tuple[str, ...]) -> IntArray:
-    # A world's own columns share its vocabularies, which saves making a table.
-    same = column.categories is values
-    return (column.codes if same else column.recode(values)).astype(np.int64)
-
-
-def codes_of(batch: DecisionBatch, name: str, values: tuple[str, ...]) -> IntArray:
-    """int64[n], a context column of names as places in ``values``; -1 where it is none of them."""
-    column = batch.context.get(name)
-    if not isinstance(column, Categorical):
-        return np.full(batch.n, -1, np.int64)
-    return _as_codes(column, values)
-
-
-def numbers_of(batch: DecisionBatch, name: str) -> FloatArray:
-    """float64[n], a context column of numbers; NaN where it is missing."""
-    column = batch.context.get(name)
-    return np.full(batch.n, np.nan) if column is None else np.asarray(column, np.float64)
 
 
 def _strings(batch: DecisionBatch, name: str) -> pa.StringArray:

@@ -8,15 +8,14 @@ import pyarrow as pa
 from authopt.batch import Categorical, Column, DecisionBatch, LoggedBatch, take_column
 from authopt.hashing import UIntArray, hash_strings
 from authopt.rules import DATA_UPDATED
+from simulator.context_columns import codes_of, numbers_of
 from simulator.world.arrivals import CIT
 from simulator.world.attempts import (
     CURRENCY_NAMES,
     INITIATORS,
     MIT,
     asks_for_authentication,
-    codes_of,
     fraudulent,
-    numbers_of,
 )
 from simulator.world.card_data import data_corrected, data_keys, mistyped, stored_as_old
 from simulator.world.cast import Cast
