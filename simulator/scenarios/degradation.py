@@ -107,8 +107,8 @@ def _measure(stage: Stage, contenders: tuple[Contender, ...]) -> Findings:
         (
             each.policy,
             days_to_notice(each, begins, stage),
-            float(each.expected[~after].sum() / each.decisions[~after].sum()),
-            float(each.expected[late].sum() / each.decisions[late].sum()),
+            each.chance(~after),
+            each.chance(late),
             float(each.regret[after].sum()),
         )
         for each in series

@@ -90,8 +90,8 @@ def _measure(stage: Stage, contenders: tuple[Contender, ...]) -> Findings:
         (
             each.policy,
             days_to_find(each, added, stage),
-            float(each.expected[~after].sum() / each.decisions[~after].sum()),
-            float(each.expected[after].sum() / each.decisions[after].sum()),
+            each.chance(~after),
+            each.chance(after),
             float(each.regret[after].sum()),
         )
         for each in series

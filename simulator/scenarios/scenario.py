@@ -127,6 +127,10 @@ class Series:
         """float64[bins]: approvals lost, in expectation, to the best action at each decision."""
         return self.best - self.expected
 
+    def chance(self, bins: BoolArray) -> float:
+        """Approvals in expectation per decision, over some of the bins (bool[bins])."""
+        return float(self.expected[bins].sum() / self.decisions[bins].sum())
+
     def share_on(self, route: str) -> FloatArray:
         """float64[bins]: of the decisions in which the route was eligible, the share sent to it."""
         place = self.routes.index(route)
