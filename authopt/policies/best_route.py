@@ -14,6 +14,7 @@ import numpy as np
 from authopt.actions import STOP_ROUTE
 from authopt.batch import BoolArray, DecisionBatch, FloatArray
 from authopt.errors import UserError
+from authopt.policies.family import EPSILON, Family
 from authopt.policies.state_file import read_state, write_state
 
 STRENGTH = 20.0
@@ -145,3 +146,11 @@ def is_shortest_delay(batch: DecisionBatch) -> BoolArray:
     shortest = np.zeros(batch.m, np.bool_)
     shortest[order[first]] = True
     return shortest
+
+
+FAMILY = Family(
+    "best-route[:FILE.json][,epsilon=0.05]",
+    lambda file, options: BestRoute() if file is None else BestRoute.load(file),
+    (EPSILON,),
+    takes_file=True,
+)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from authopt.batch import DecisionBatch, FloatArray, LoggedBatch
 from authopt.errors import UserError
+from authopt.policies.family import Family
 from authopt.sampling import normalise
 
 
@@ -39,3 +40,6 @@ class LoggedPolicy:
                 "(eligible_probability), so the policy 'logged' cannot be asked for them"
             )
         return normalise(batch, batch.probability)
+
+
+FAMILY = Family("logged", lambda file, options: LoggedPolicy())

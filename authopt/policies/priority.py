@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from authopt.actions import STOP_ROUTE
 from authopt.batch import Categorical, DecisionBatch, FloatArray, IntArray
 from authopt.errors import UserError
+from authopt.policies.family import EPSILON, Family, Options, SpecError
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +123,15 @@ def first_of_each(batch: DecisionBatch, rank: IntArray | FloatArray) -> FloatArr
 def _least(batch: DecisionBatch, values: IntArray | FloatArray) -> IntArray | FloatArray:
     """The smallest value (of m) of each decision, at all of its actions."""
     return np.repeat(np.minimum.reduceat(values, batch.offsets[:-1]), batch.counts)
+
+
+def _make(_: Path | None, options: Options) -> Priority:
+    routes = options.list("routes", ",")
+    if not routes:
+        raise SpecError(f"policy {options.spec!r} needs routes, best first: priority:routes=a,b,c")
+    return Priority(routes, options.flag("cascade", True))
+
+
+FAMILY = Family(
+    "priority:routes=a,b,c[,cascade=no][,epsilon=0.05]", _make, ("routes", "cascade", EPSILON)
+)

@@ -2,89 +2,57 @@
 
 A spec is ``NAME``, ``NAME:FILE``, ``NAME:key=value,...`` or ``NAME:FILE,key=value,...``. A comma
 followed by something that is no key of the policy belongs to the value before it, so that
-``priority:routes=a,b,c`` is one list of three.
+``priority:routes=a,b,c`` is one list of three. ``WRAPPER+SPEC`` wraps the policy of a spec.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
-from authopt.errors import UserError
-from authopt.policies.best_route import BestRoute
-from authopt.policies.logged import LoggedPolicy
+from authopt.policies.family import EPSILON, Family, Options, SpecError
 from authopt.policies.mixed import mixed
-from authopt.policies.priority import Priority
 from authopt.policies.protocol import Policy
-from authopt.policies.success_rate import SuccessRate
-from authopt.policies.table import TablePolicy
-from authopt.policies.uniform import Uniform
 
-EPSILON = "epsilon"
-"""Key that every policy but ``logged`` and ``uniform`` has: mix it with that much of uniform."""
+FAMILIES: Mapping[str, str] = {
+    "uniform": "authopt.policies.uniform",
+    "priority": "authopt.policies.priority",
+    "schedule": "authopt.policies.schedule",
+    "random-split": "authopt.policies.random_split",
+    "lowest-cost": "authopt.policies.lowest_cost",
+    "best-time": "authopt.policies.best_time",
+    "logged": "authopt.policies.logged",
+    "best-route": "authopt.policies.best_route",
+    "success-rate": "authopt.policies.success_rate",
+    "success-rate-elimination": "authopt.policies.success_rate_elimination",
+    "ucb": "authopt.policies.bandits.ucb",
+    "thompson": "authopt.policies.bandits.thompson",
+    "hierarchical-thompson": "authopt.policies.bandits.hierarchical",
+    "guarded": "authopt.policies.guard",
+    "expected-money": "authopt.policies.expected_money",
+    "spibb": "authopt.policies.spibb",
+    "table": "authopt.policies.table",
+    "vw": "authopt.policies.vw",
+    "online": "authopt.policies.online.specs",
+    "recommended": "authopt.policies.online.recommended",
+}
+"""The module of each family; its ``FAMILY`` says how specs are written and made. Modules are
+imported when they are asked for: Vowpal Wabbit alone takes a third of a second."""
+
+WRAPPERS: Mapping[str, str] = {
+    "guarded": "authopt.policies.guard",
+    "scheduled": "authopt.policies.schedule",
+}
+"""The module of each wrapper; its ``wrap`` makes a policy from a policy."""
 
 
-class SpecError(UserError):
-    """A spec that is not understood, whatever the files say."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """How one family of policies is written and made."""
-
-    form: str
-    make: Callable[[Path | None, _Options], Policy]
-    keys: tuple[str, ...] = ()
-    takes_file: bool = False
-    needs_file: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """Keys and values of one spec, with errors that quote it."""
-
-    spec: str
-    values: Mapping[str, str]
-
-    def text(self, key: str) -> str | None:
-        return self.values.get(key)
-
-    def number(self, key: str, default: float) -> float:
-        text = self.values.get(key)
-        if text is None:
-            return default
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise SpecError(f"policy {self.spec!r}: {key} is {text!r}; expected a number")
-        return value
-
-    def whole(self, key: str, default: int) -> int:
-        value = float(self.number(key, default))
-        if not value.is_integer():
-            raise SpecError(
-                f"policy {self.spec!r}: {key} is {self.values[key]!r}; expected a whole number"
-            )
-        return int(value)
-
-    def flag(self, key: str, default: bool) -> bool:
-        text = self.values.get(key)
-        if text is None:
-            return default
-        if text not in ("yes", "no"):
-            raise SpecError(f"policy {self.spec!r}: {key} is {text!r}; expected yes or no")
-        return text == "yes"
-
-    def list(self, key: str, separator: str) -> tuple[str, ...] | None:
-        text = self.values.get(key)
-        if text is None:
-            return None
-        return tuple(part.strip() for part in text.split(separator) if part.strip())
+def family_of(name: str) -> Family:
+    """The family of a name in ``FAMILIES``."""
+    family = import_module(FAMILIES[name]).FAMILY
+    assert isinstance(family, Family)
+    return family
 
 
 def load_policy(text: str) -> Policy:
@@ -93,12 +61,34 @@ def load_policy(text: str) -> Policy:
     ============ ==================================================================================
     uniform      every eligible action alike
     priority     ``priority:routes=a,b,c``: the waterfall; ``cascade=no`` starts a retry at the top
+    schedule     ``schedule:routes=a+b+c,days=1+3+5+7``: the waterfall, its retries on a timetable
+    random-split ``random-split:weights=a:3+b:1``: routes by their share of the traffic
+    lowest-cost  ``lowest-cost:prices.toml``: the route of the lowest fee; ``approval=0.9``
+    best-time    ``best-time:best-time.json``: boosted trees of approval by route and time, greedily
     logged       the policy that made the log (for ``authopt evaluate``)
     best-route   ``best-route:best.json``: the best single route
     success-rate ``success-rate`` (knows nothing yet, and learns), ``success-rate:rate.json``;
                  ``window=200``, ``hedging=0.05``, ``dimensions=network+currency``, ``strength=10``
+                 ``start=full`` and ``hedge=others`` as Juspay's decision engine does it
+    success-rate-elimination
+                 the same engine's, with elimination of routes that are down; ``normal=0.85``,
+                 ``down=0.4``, ``deviations=5``, ``elimination_dimensions=network``
+    ucb          upper confidence bounds: ``discount=0.9999`` or ``window=1000``,
+                 ``exploration=0.0005``, ``dimensions=previous_response_code+issuer``
+    thompson     Thompson sampling with exact probabilities: the same keys but exploration
+    hierarchical-thompson
+                 ``segments=previous_response_code+currency+issuer``, the widest first: segments
+                 with little traffic lean on wider ones; ``half_life_days=60``, ``strength=50``
+    guarded      ``guarded+SPEC``: any policy, kept off routes that are down; ``guarded:FILE.json``
+    expected-money
+                 ``expected-money:money.json,reward=FILE.toml``: chance of approval by a model of
+                 each route, times what an approval is worth
+    spibb        ``spibb:safe.json``: a candidate where the log supports it, else the live policy
     table        ``table:router.csv``: probabilities by columns of the context, route and delay
     vw           ``vw:model.vw``: a model that ``authopt train`` made
+    online       ``online``: Vowpal Wabbit that starts knowing nothing and learns; ``online:FILE``
+                 goes on from a saved one, or from a model that ``authopt train`` made
+    recommended  ``recommended``: the learner, guarded, with exploration at a price; what we use
     ============ ==================================================================================
 
     With ``epsilon=0.05`` any of them is mixed with that much of uniform.
@@ -110,15 +100,20 @@ def load_policy(text: str) -> Policy:
     UserError
         If its file is missing or unsound.
     """
+    wrapper, plus, wrapped = text.strip().partition("+")
+    if plus and wrapper in WRAPPERS:
+        policy = import_module(WRAPPERS[wrapper]).wrap(load_policy(wrapped))
+        assert isinstance(policy, Policy)
+        return policy
     name, _, rest = text.strip().partition(":")
-    family = _FAMILIES.get(name)
-    if family is None:
-        forms = "\n  ".join(each.form for each in _FAMILIES.values())
+    if name not in FAMILIES:
+        forms = "\n  ".join(family_of(each).form for each in FAMILIES)
         raise SpecError(f"policy {text!r} is not known. Expected one of\n  {forms}")
+    family = family_of(name)
     file, values = _parts(text, name, family, rest)
-    options = _Options(text, values)
+    options = Options(text, values)
     policy = family.make(file, options)
-    if EPSILON in values:
+    if EPSILON in values and not family.own_epsilon:
         epsilon = options.number(EPSILON, 0.0)
         if not 0.0 <= epsilon <= 1.0:
             raise SpecError(f"policy {text!r}: epsilon is {epsilon:g}; expected 0 to 1")
@@ -126,7 +121,7 @@ def load_policy(text: str) -> Policy:
     return policy
 
 
-def _parts(text: str, name: str, family: _Family, rest: str) -> tuple[Path | None, dict[str, str]]:
+def _parts(text: str, name: str, family: Family, rest: str) -> tuple[Path | None, dict[str, str]]:
     """The file, if any, and the values by key."""
     file: Path | None = None
     values: dict[str, str] = {}
@@ -162,83 +157,3 @@ def _is_wrong_key(key: str, equals: str, piece: str) -> bool:
 
 def _looks_like_key(key: str) -> bool:
     return re.fullmatch(r"[a-z_-]+", key) is not None
-
-
-def _uniform(_: Path | None, options: _Options) -> Policy:
-    return Uniform()
-
-
-def _logged(_: Path | None, options: _Options) -> Policy:
-    return LoggedPolicy()
-
-
-def _priority(_: Path | None, options: _Options) -> Policy:
-    routes = options.list("routes", ",")
-    if not routes:
-        raise SpecError(f"policy {options.spec!r} needs routes, best first: priority:routes=a,b,c")
-    return Priority(routes, options.flag("cascade", True))
-
-
-def _best_route(file: Path | None, options: _Options) -> Policy:
-    return BestRoute() if file is None else BestRoute.load(file)
-
-
-def _success_rate(file: Path | None, options: _Options) -> Policy:
-    if file is None:
-        fresh = SuccessRate()
-        dimensions = options.list("dimensions", "+")
-        return SuccessRate(
-            options.whole("window", fresh.window),
-            options.number("hedging", fresh.hedging),
-            fresh.dimensions if dimensions is None else dimensions,
-            options.number("strength", fresh.strength),
-        )
-    fixed = [key for key in ("window", "dimensions", "strength") if options.text(key) is not None]
-    if fixed:
-        raise SpecError(
-            f"policy {options.spec!r}: {', '.join(fixed)} cannot be changed on a trained policy. "
-            "Train another with: authopt train LOG --policy success-rate --out FILE.json"
-        )
-    policy = SuccessRate.load(file)
-    hedging = options.number("hedging", policy.hedging)
-    if not 0.0 <= hedging <= 1.0:
-        raise SpecError(f"policy {options.spec!r}: hedging is {hedging:g}; expected 0 to 1")
-    policy.hedging = hedging
-    return policy
-
-
-def _table(file: Path | None, options: _Options) -> Policy:
-    assert file is not None
-    return TablePolicy.load(file)
-
-
-def _vw(file: Path | None, options: _Options) -> Policy:
-    # Vowpal Wabbit takes a third of a second to import, and only this policy needs it.
-    from authopt.policies.vw import VwPolicy
-
-    assert file is not None
-    return VwPolicy.load(file)
-
-
-_FAMILIES: Mapping[str, _Family] = {
-    "uniform": _Family("uniform", _uniform),
-    "priority": _Family(
-        "priority:routes=a,b,c[,cascade=no][,epsilon=0.05]",
-        _priority,
-        ("routes", "cascade", EPSILON),
-    ),
-    "logged": _Family("logged", _logged),
-    "best-route": _Family(
-        "best-route[:FILE.json][,epsilon=0.05]", _best_route, (EPSILON,), takes_file=True
-    ),
-    "success-rate": _Family(
-        "success-rate[:FILE.json or window=200,hedging=0.05,dimensions=network+currency]",
-        _success_rate,
-        ("window", "hedging", "dimensions", "strength", EPSILON),
-        takes_file=True,
-    ),
-    "table": _Family(
-        "table:FILE.csv[,epsilon=0.05]", _table, (EPSILON,), takes_file=True, needs_file=True
-    ),
-    "vw": _Family("vw:FILE.vw[,epsilon=0.05]", _vw, (EPSILON,), takes_file=True, needs_file=True),
-}

@@ -11,6 +11,7 @@ import numpy as np
 from authopt.batch import BoolArray, Categorical, CodeArray, DecisionBatch, FloatArray, IntArray
 from authopt.errors import UserError
 from authopt.policies.best_route import is_shortest_delay
+from authopt.policies.family import EPSILON, Family, Options
 from authopt.policies.table_file import ATTEMPT, Table, number_of, read_table
 
 _FLAGS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
@@ -163,3 +164,13 @@ def _find(vocabulary: IntArray | FloatArray, wanted: IntArray | FloatArray) -> I
     place = np.searchsorted(vocabulary, wanted)
     place[place == len(vocabulary)] = 0
     return np.where(vocabulary[place] == wanted, place, -1).astype(np.int64)
+
+
+def _make(file: Path | None, _: Options) -> TablePolicy:
+    assert file is not None
+    return TablePolicy.load(file)
+
+
+FAMILY = Family(
+    "table:FILE.csv[,epsilon=0.05]", _make, (EPSILON,), takes_file=True, needs_file=True
+)

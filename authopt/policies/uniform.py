@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from authopt.batch import DecisionBatch, FloatArray
+from authopt.policies.family import Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,6 @@ def uniform(batch: DecisionBatch) -> FloatArray:
     """float64[m], one over the number of the decision's actions."""
     counts = batch.counts
     return np.repeat(1.0 / counts, counts)
+
+
+FAMILY = Family("uniform", lambda file, options: Uniform())

@@ -65,7 +65,7 @@ def test_a_trained_success_rate_may_only_change_its_hedging(tmp_path: Path) -> N
     ("spec", "said"),
     [
         ("", r"(?s)not known.*uniform.*priority.*logged.*best-route.*success-rate.*table.*vw"),
-        ("thompson", r"'thompson'(?s:.*)vw:FILE"),
+        ("bandit", r"'bandit'(?s:.*)vw:FILE"),
         ("Uniform", "not known"),
         ("uniform:x", "'x' is not understood"),
         ("priority", "routes"),
@@ -76,7 +76,7 @@ def test_a_trained_success_rate_may_only_change_its_hedging(tmp_path: Path) -> N
         ("priority:routes=a,cascade=maybe", "yes or no"),
         ("priority:routes=a,epsilon=2", "epsilon is 2"),
         ("priority:routes=a,epsilon=much", "expected a number"),
-        ("success-rate:windw=3", r"'windw=3'.*window, hedging"),
+        ("success-rate:windw=3", r"'windw=3'.*window, dimensions"),
         ("success-rate:window=2.5", "whole number"),
         ("success-rate:window=nan", "expected a number"),
         ("success-rate:rates.json", r"rates\.json: no such file.*authopt train"),
