@@ -9,7 +9,6 @@ from authopt.errors import UserError
 from authopt.policies.protocol import Policy
 from authopt.policies.spec import load_policy
 from simulator.protocol import World
-from simulator.scenarios.daily import DailyRetries
 from simulator.truth import OraclePolicy
 from simulator.world.cast_routes import DEFAULT_ORDER
 
@@ -17,7 +16,7 @@ ORACLE = "oracle"
 """Spec of the policy that knows the true chances and takes the action of the highest, now."""
 
 
-DAILY = "daily"
+DAILY = f"schedule:routes={'+'.join(DEFAULT_ORDER)},days=daily,cascade=no"
 """Spec of a merchant's static order that retries once a day."""
 
 
@@ -68,6 +67,4 @@ def contenders(
 def _policy(world: World, spec: str) -> Policy:
     if spec == ORACLE:
         return OraclePolicy(world)
-    if spec == DAILY:
-        return DailyRetries(DEFAULT_ORDER)
     return load_policy(spec)
