@@ -2,9 +2,15 @@
 
 The method of Juspay's decision-engine (open source, used by Hyperswitch): a sliding window of the
 last outcomes for every route and every combination of chosen dimensions, the route of the highest
-rate, and a share of exploration ('hedging'). Unlike there, the probabilities are exact and given,
-and a window with few outcomes is shrunken towards the route's window over all payments, in place of
-windows that start full of successes.
+rate, and a share of exploration ('hedging'). Here the probabilities are exact and given.
+
+By default a window with few outcomes is shrunken towards the route's window over all payments, and
+hedging is a share over all actions alike. As the engine itself does it (``src/decider/
+gatewaydecider/gw_scoring.rs`` and ``constants.rs``): ``start=full``, windows that begin full of
+successes (``get_score_from_redis``, ``createKeysIfNotExist``), so that every route is tried until
+its failures show; ``hedge=others``, 5% for each route behind the best (``route_random_traffic``);
+``window=125``. Its options that are off by default (resets of a window that fell behind, a bonus of
+sigmas, draws from Beta or binomial distributions) are left out; ``thompson`` does the last one.
 """
 
 from __future__ import annotations
@@ -20,10 +26,13 @@ import msgspec
 import numpy as np
 
 from authopt.actions import STOP_ROUTE
-from authopt.batch import Categorical, DecisionBatch, FloatArray, IntArray, LoggedBatch
+from authopt.batch import DecisionBatch, FloatArray, IntArray, LoggedBatch
 from authopt.errors import UserError
-from authopt.payments import CONTEXT_BY_NAME, CUSTOM_PREFIX, Kind
+from authopt.policies.bandits.hedging import hedge_others
+from authopt.policies.bandits.segments import Key, check_dimensions, keys_of, outcomes_of
+from authopt.policies.bandits.spec_keys import one_of, refuse_fixed
 from authopt.policies.best_route import best_of_each
+from authopt.policies.family import EPSILON, Family, Options, SpecError
 from authopt.policies.state_file import read_state, write_state
 from authopt.policies.uniform import uniform
 
@@ -36,10 +45,13 @@ STRENGTH = 10.0
 STOP_SCORE = math.nextafter(0.0, -math.inf)
 """Giving up brings nothing and costs nothing, by definition; a hair less, so that it loses ties."""
 
+FIXED = ("window", "dimensions", "strength")
+"""Keys of what cannot be changed once something has been learned."""
+
 MADE_BY = "authopt train LOG --policy success-rate --out success-rate.json"
 
-Key: TypeAlias = tuple[str | None, ...]
-"""One value per dimension; None where it is missing."""
+Start: TypeAlias = Literal["shrunken", "full"]
+Hedge: TypeAlias = Literal["all", "others"]
 
 
 class WindowRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +72,8 @@ class SuccessRateFile(
     dimensions: tuple[str, ...]
     strength: float
     windows: tuple[WindowRecord, ...]
+    start: Start = "shrunken"
+    hedge: Hedge = "all"
     version: Literal[1] = 1
 
 
@@ -85,6 +99,10 @@ class _Window:
 class SuccessRate:
     """A policy that learns: the route of the highest success rate in its sliding window.
 
+    Retries seldom succeed, on any route, and the best route gets most of them: let the dimensions
+    contain ``previous_response_code``, which is missing on first attempts, or they will make the
+    best route look the worst.
+
     One thread may not ask it while another lets it learn.
 
     Attributes
@@ -92,18 +110,27 @@ class SuccessRate:
     window
         outcomes that a window holds, at least 1.
     hedging
-        share of exploration, uniform over the eligible actions, in [0, 1].
+        share of exploration, in [0, 1].
     dimensions
         context columns of names; every combination of their values has windows of its own.
     strength
         outcomes' worth of the window over all payments that a narrower one is mixed with (and of
         the mean over all routes that the former is mixed with), above 0.
+    start
+        what stands for outcomes that a window does not have yet: the wider window, as far as
+        ``strength`` goes, or (``full``) successes.
+    hedge
+        who gets the exploration: all eligible actions alike share ``hedging``, or each of the
+        routes behind the best (``others``) gets as much. Only the former gives every action its
+        floor.
     """
 
     window: int = WINDOW
     hedging: float = HEDGING
     dimensions: tuple[str, ...] = DIMENSIONS
     strength: float = STRENGTH
+    start: Start = "shrunken"
+    hedge: Hedge = "all"
     name: str = "success-rate"
     _overall: dict[str, _Window] = field(default_factory=dict, repr=False)
     _windows: dict[tuple[Key, str], _Window] = field(default_factory=dict, repr=False)
@@ -115,47 +142,40 @@ class SuccessRate:
             raise UserError(f"hedging of success-rate is {self.hedging:g}; expected 0 to 1")
         if not 0.0 < self.strength < math.inf:
             raise UserError(f"the strength of success-rate is {self.strength:g}; expected above 0")
-        for name in self.dimensions:
-            known = CONTEXT_BY_NAME.get(name)
-            if not name.startswith(CUSTOM_PREFIX) and (not known or known.kind != Kind.CATEGORY):
-                names = [each.name for each in CONTEXT_BY_NAME.values()]
-                names = [each for each in names if CONTEXT_BY_NAME[each].kind == Kind.CATEGORY]
-                raise UserError(
-                    f"success-rate cannot have the dimension {name!r}; expected one of "
-                    f"{', '.join(names)}, or a column {CUSTOM_PREFIX}... of your own"
-                )
+        check_dimensions("success-rate", self.dimensions)
 
     def probabilities(self, batch: DecisionBatch) -> FloatArray:
-        """float64[m], ``1 - hedging`` on the best route and ``hedging`` over all actions alike.
+        """float64[m], mostly on the best route, and the hedging.
 
         Routes of equal rate share the probability; of a route's actions the one with the shortest
         delay is taken.
         """
         if not batch.n:
             return np.zeros(0)
-        keys, row = _keys(batch, self.dimensions)
-        scores = self._scores(keys, batch.routes)
-        score = scores[np.repeat(row, batch.counts), batch.action_route]
-        best = best_of_each(batch, score)
+        best = best_of_each(batch, self.rates(batch))
+        if self.hedge == "others":
+            return hedge_others(batch, self.hedging, best, best, np.zeros(batch.m, np.bool_))
         return (1.0 - self.hedging) * best + self.hedging * uniform(batch)
+
+    def rates(self, batch: DecisionBatch) -> FloatArray:
+        """float64[m], the rate of each action's route; that of ``stop`` loses against all."""
+        keys, row = keys_of(batch, self.dimensions)
+        scores = self._scores(keys, batch.routes)
+        return np.asarray(scores[np.repeat(row, batch.counts), batch.action_route])
 
     def update(self, batch: LoggedBatch) -> None:
         """Learn from outcomes, oldest first; rows without a reward and ``stop`` teach nothing."""
-        stopped = batch.is_stop[batch.chosen_action]
-        rows = np.flatnonzero(np.isfinite(batch.reward) & ~stopped)
-        if not len(rows):
+        known = outcomes_of(batch, self.dimensions)
+        if not len(known):
             return
-        rows = rows[np.argsort(batch.decided_at[rows], kind="stable")]
-        keys, row = _keys(batch, self.dimensions)
-        route = batch.action_route[batch.chosen_action[rows]].astype(np.int64)
-        for code, some in _groups(route):
+        for code, some in _groups(known.route):
             window = self._overall.setdefault(batch.routes[code], self._empty())
-            window.extend(batch.reward[rows[some[-self.window :]]].tolist())
-        for pair, some in _groups(row[rows] * len(batch.routes) + route):
+            window.extend(known.reward[some[-self.window :]].tolist())
+        for pair, some in _groups(known.segment * len(batch.routes) + known.route):
             key, code = divmod(pair, len(batch.routes))
-            place = (keys[key], batch.routes[code])
+            place = (known.keys[key], batch.routes[code])
             window = self._windows.setdefault(place, self._empty())
-            window.extend(batch.reward[rows[some[-self.window :]]].tolist())
+            window.extend(known.reward[some[-self.window :]].tolist())
 
     def overall_rate(self, route: str) -> float:
         """Score of a route for payments of a kind that has not been seen."""
@@ -163,6 +183,10 @@ class SuccessRate:
 
     def save(self, path: Path) -> None:
         """Write options and state; :meth:`load` restores them exactly."""
+        write_state(path, self.state())
+
+    def state(self) -> SuccessRateFile:
+        """Options and state."""
         overall = [
             WindowRecord(route, None, tuple(window.rewards))
             for route, window in self._overall.items()
@@ -171,11 +195,15 @@ class SuccessRate:
             WindowRecord(route, values, tuple(window.rewards))
             for (values, route), window in self._windows.items()
         ]
-        records = sorted([*overall, *narrow], key=_place)
-        state = SuccessRateFile(
-            self.window, self.hedging, self.dimensions, self.strength, tuple(records)
+        return SuccessRateFile(
+            self.window,
+            self.hedging,
+            self.dimensions,
+            self.strength,
+            tuple(sorted([*overall, *narrow], key=_place)),
+            self.start,
+            self.hedge,
         )
-        write_state(path, state)
 
     @classmethod
     def load(cls, path: Path) -> SuccessRate:
@@ -188,9 +216,27 @@ class SuccessRate:
         """
         state = read_state(path, SuccessRateFile, "a success-rate policy", MADE_BY)
         try:
-            policy = cls(state.window, state.hedging, state.dimensions, state.strength)
+            return cls.of(state)
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
+
+    @classmethod
+    def of(cls, state: SuccessRateFile) -> SuccessRate:
+        """From what :meth:`state` gave.
+
+        Raises
+        ------
+        UserError
+            If it does not fit together.
+        """
+        policy = cls(
+            state.window,
+            state.hedging,
+            state.dimensions,
+            state.strength,
+            state.start,
+            state.hedge,
+        )
         for record in state.windows:
             window = policy._empty()
             window.extend(record.rewards)
@@ -200,7 +246,7 @@ class SuccessRate:
                 policy._windows[record.values, record.route] = window
             else:
                 raise UserError(
-                    f"{path}: a window of route {record.route!r} has {len(record.values)} values; "
+                    f"a window of route {record.route!r} has {len(record.values)} values; "
                     f"expected one for each of {', '.join(policy.dimensions) or 'no dimension'}"
                 )
         return policy
@@ -215,7 +261,9 @@ class SuccessRate:
         for column, route in enumerate(routes):
             wide = self._shrunken(self._overall.get(route), mean)
             for row, key in enumerate(keys):
-                scores[row, column] = self._shrunken(self._windows.get((key, route)), wide)
+                window = self._windows.get((key, route))
+                full = self.start == "full"
+                scores[row, column] = self._filled(window) if full else self._shrunken(window, wide)
         if STOP_ROUTE in routes:
             scores[:, routes.index(STOP_ROUTE)] = STOP_SCORE
         return scores
@@ -224,6 +272,11 @@ class SuccessRate:
         seen = sum(len(window.rewards) for window in self._overall.values())
         total = math.fsum(window.total for window in self._overall.values())
         return total / seen if seen else 0.0
+
+    def _filled(self, window: _Window | None) -> float:
+        if window is None:
+            return 1.0
+        return (window.total + self.window - len(window.rewards)) / self.window
 
     def _shrunken(self, window: _Window | None, towards: float) -> float:
         if window is None:
@@ -240,26 +293,38 @@ def _place(record: WindowRecord) -> tuple[str, bool, list[tuple[bool, str]]]:
     )
 
 
-def _keys(batch: DecisionBatch, dimensions: tuple[str, ...]) -> tuple[list[Key], IntArray]:
-    """The combinations of values that occur, and int64[n], which of them each decision has.
-
-    A dimension that the batch lacks, or holds as numbers, is missing in every decision.
-    """
-    found = [batch.context.get(name) for name in dimensions]
-    columns = [column if isinstance(column, Categorical) else None for column in found]
-    combined = np.zeros(batch.n, np.int64)
-    for column in columns:
-        # Renumbered after every column, so that the product of vocabularies cannot overflow.
-        size = 1 if column is None else len(column.categories) + 1
-        code = 0 if column is None else column.codes.astype(np.int64) + 1
-        combined = np.unique(combined * size + code, return_inverse=True)[1].reshape(-1)
-    _, first, row = np.unique(combined, return_index=True, return_inverse=True)
-    values = [[None] * len(first) if each is None else each[first].values() for each in columns]
-    return list(zip(*values, strict=True)) if values else [()] * len(first), row.reshape(-1)
-
-
 def _groups(code: IntArray) -> list[tuple[int, IntArray]]:
     """Every code that occurs, with the positions where it does, in their order."""
     order = np.argsort(code, kind="stable")
     codes, starts = np.unique(code[order], return_index=True)
     return list(zip(codes.tolist(), np.split(order, starts[1:]), strict=True))
+
+
+def _make(file: Path | None, options: Options) -> SuccessRate:
+    if file is None:
+        fresh = SuccessRate()
+        dimensions = options.list("dimensions", "+")
+        return SuccessRate(
+            options.whole("window", fresh.window),
+            options.number("hedging", fresh.hedging),
+            fresh.dimensions if dimensions is None else dimensions,
+            options.number("strength", fresh.strength),
+            one_of(options, "start", ("shrunken", "full")),
+            one_of(options, "hedge", ("all", "others")),
+        )
+    refuse_fixed(options, (*FIXED, "start", "hedge"), "success-rate")
+    policy = SuccessRate.load(file)
+    hedging = options.number("hedging", policy.hedging)
+    if not 0.0 <= hedging <= 1.0:
+        raise SpecError(f"policy {options.spec!r}: hedging is {hedging:g}; expected 0 to 1")
+    policy.hedging = hedging
+    return policy
+
+
+FAMILY = Family(
+    "success-rate[:FILE.json or window=200,hedging=0.05,dimensions=network+currency,start=full,"
+    "hedge=others]",
+    _make,
+    (*FIXED, "hedging", "start", "hedge", EPSILON),
+    takes_file=True,
+)
