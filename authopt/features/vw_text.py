@@ -1,8 +1,4 @@
-"""Context and actions as Vowpal Wabbit sees them: the one place where its features are declared.
-
-A :class:`VwFeatures` value says which column goes into which namespace, where numbers are cut into
-bins and which namespaces interact. It is learned once, saved with the model, and read by training
-and serving alike, so the two cannot differ. :class:`VwText` writes the text:
+"""Context and actions as the text that Vowpal Wabbit reads, by a declaration of its features:
 
     shared |card amount_minor#3 network=visa |history attempt#0 previous_route?
     0:-1:0.25 |route route=adyen |delay delay_s#0
@@ -11,159 +7,45 @@ and serving alike, so the two cannot differ. :class:`VwText` writes the text:
 A name is ``column=value``, ``column#bin`` or ``column?`` (missing), each part percent-encoded, so
 that nothing in the data can add a feature, a namespace or an example. Namespaces interact by their
 first character; all of them differ. Every feature has the value 1: numbers enter by their bin.
-
-References (ids) and times are never features.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from authopt.batch import Categorical, Column, DecisionBatch, LoggedBatch
+from authopt.actions import STOP_ROUTE
+from authopt.batch import BoolArray, Categorical, Column, DecisionBatch, LoggedBatch
+from authopt.features.attempt_time import CLOCK, WAITS, attempt_times, attempt_times_of_one
+from authopt.features.route_properties import COUNTRIES, DOMESTIC, Property, domestic, is_domestic
 from authopt.features.tabular import (
     ATTEMPT,
     DELAY,
     ROUTE,
     SAME_ROUTE,
-    Table,
     action_table,
-    bin_edges,
     decision_table,
 )
-from authopt.payments import CUSTOM_PREFIX
-
-BINS = 12
-"""Bins of a number with many values; tabular models cut coarser, as they have linear terms too."""
+from authopt.features.vw_features import PROPERTIES, VwColumn, VwFeatures
+from authopt.hashing import hash_strings, salted, unit_interval
 
 BLOCK_ACTIONS = 1 << 18
 """Actions written at once; bounds the memory, and keeps Arrow's 32-bit offsets far from full."""
 
-CARD, TIME, HISTORY, EXTRA = "card", "time", "history", "extra"
-ROUTES, DELAYS, ACTION = "route", "delay", "action"
 
-_NAMESPACES = (CARD, TIME, HISTORY, EXTRA, ROUTES, DELAYS, ACTION)
+NAMELESS = 0.125
+"""Share of the decisions that properties are learned from without the names of the routes."""
 
-_INTERACTIONS = (
-    (CARD, ROUTES),
-    (TIME, ROUTES),
-    (HISTORY, ROUTES),
-    (EXTRA, ROUTES),
-    (CARD, DELAYS),
-    (TIME, DELAYS),
-    (HISTORY, DELAYS),
-    (ROUTES, DELAYS),
-    (ROUTES, ACTION),
-    (HISTORY, ACTION),
-)
-"""What a route or a delay is worth depends on the payment. Terms of the payment alone are the same
-for all its actions; they only take up what makes a whole payment easy or hard."""
-
-_HISTORY = frozenset(
-    {
-        ATTEMPT,
-        "previous_route",
-        "previous_response_code",
-        "previous_advice_code",
-        "seconds_since_first_attempt",
-        "seconds_since_last_attempt",
-    }
-)
-_TIME = frozenset({"local_hour", "local_day"})
-
-
-@dataclass(frozen=True, slots=True)
-class VwColumn:
-    """One column as features of one namespace.
-
-    Attributes
-    ----------
-    name
-        the column, or ``route``, ``delay_s``, ``attempt``, ``same_route_as_previous``.
-    namespace
-        where it goes.
-    edges
-        inner edges of the bins of a number, increasing, in its own unit; None for a category.
-    """
-
-    name: str
-    namespace: str
-    edges: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class VwFeatures:
-    """The declaration: columns per decision, columns per action, and what interacts.
-
-    Attributes
-    ----------
-    context, action
-        columns, sorted by namespace.
-    interactions
-        pairs of first characters of namespaces, as VW's ``--quadratic`` takes them.
-    """
-
-    context: tuple[VwColumn, ...]
-    action: tuple[VwColumn, ...]
-    interactions: tuple[str, ...]
-
-    @property
-    def arguments(self) -> list[str]:
-        """VW's arguments for the interactions."""
-        return [word for pair in self.interactions for word in ("--quadratic", pair)]
-
-
-def learn_vw_features(batch: DecisionBatch) -> VwFeatures:
-    """Declare the features of a sample of decisions.
-
-    Columns that are the same in all rows are left out, as nothing can be learned from them; the
-    route always stays. The result does not depend on the order of rows or vocabularies.
-    """
-    context = _learn(decision_table(batch), _context_namespace)
-    action = _learn(action_table(batch), _action_namespace)
-    if all(column.name != ROUTE for column in action):
-        action = (VwColumn(ROUTE, ROUTES), *action)
-    there = {column.namespace for column in (*context, *action)}
-    pairs = tuple(
-        one[0] + other[0] for one, other in _INTERACTIONS if one in there and other in there
-    )
-    return VwFeatures(context, action, pairs)
-
-
-def _learn(table: Table, namespace_of: Callable[[str], str]) -> tuple[VwColumn, ...]:
-    columns: list[VwColumn] = []
-    for name in sorted(table):
-        column = table[name]
-        if isinstance(column, Categorical):
-            if len(np.unique(column.codes)) > 1:
-                columns.append(VwColumn(name, namespace_of(name)))
-        elif isinstance(column, np.ndarray) and column.dtype == np.float64:
-            numbers = np.asarray(column, np.float64)
-            known = numbers[np.isfinite(numbers)]
-            if len(known) and (len(known) < len(numbers) or known.min() < known.max()):
-                edges = tuple(bin_edges(known, BINS).tolist())
-                columns.append(VwColumn(name, namespace_of(name), edges))
-    return tuple(sorted(columns, key=lambda each: _NAMESPACES.index(each.namespace)))
-
-
-def _context_namespace(name: str) -> str:
-    if name in _HISTORY:
-        return HISTORY
-    if name in _TIME:
-        return TIME
-    return EXTRA if name.startswith(CUSTOM_PREFIX) else CARD
-
-
-def _action_namespace(name: str) -> str:
-    return {ROUTE: ROUTES, DELAY: DELAYS}.get(name, ACTION)
+_TIMES = frozenset({*CLOCK, *WAITS})
 
 
 @lru_cache(maxsize=1 << 16)
@@ -184,6 +66,19 @@ class _Writer:
     start: str
     bins: tuple[str, ...]
     missing: str
+    namespace: str = ""
+
+    def of(self, value: Property | None) -> str:
+        """The text of one value; several names become as many features."""
+        if isinstance(value, tuple):
+            further = f"{escaped(self.name)}="
+            first, *others = value or (None,)
+            return self.of(first) + "".join(f"{further}{escaped(each)} " for each in others if each)
+        if self.edges is None:
+            return f"{self.start}{escaped(value)} " if isinstance(value, str) else self.missing
+        if isinstance(value, int | float) and -math.inf < value < math.inf:
+            return self.bins[bisect_left(self.edges, value)]
+        return self.missing
 
     def texts(self, column: Column | None, n: int) -> pa.StringArray:
         """n strings; a column that is absent, or held in another way, is missing in every row."""
@@ -203,10 +98,10 @@ class _Writer:
     def text(self, column: Column | None, row: int) -> str:
         """The text of one row: what :meth:`texts` gives, without arrays."""
         if self.edges is None:
-            if isinstance(column, Categorical) and (code := column.codes[row]) >= 0:
+            if isinstance(column, Categorical) and (code := column.codes.item(row)) >= 0:
                 return f"{self.start}{escaped(column.categories[code])} "
         elif isinstance(column, np.ndarray) and column.dtype.char == "d":
-            value = float(column[row])
+            value: Any = column.item(row)
             if -math.inf < value < math.inf:
                 return self.bins[bisect_left(self.edges, value)]
         return self.missing
@@ -227,6 +122,7 @@ def _writers(columns: tuple[VwColumn, ...]) -> tuple[_Writer, ...]:
                 f"{name}=",
                 tuple(f"{name}#{number} " for number in bins),
                 f"{name}? ",
+                column.namespace,
             )
         )
     return tuple(writers)
@@ -235,51 +131,146 @@ def _writers(columns: tuple[VwColumn, ...]) -> tuple[_Writer, ...]:
 class VwText:
     """Writes batches as VW text, by a declaration."""
 
-    __slots__ = ("_action", "_context", "features")
+    __slots__ = (
+        "_action",
+        "_context",
+        "_has_times",
+        "_properties",
+        "_settled",
+        "_shared",
+        "_simple_lines",
+        "features",
+    )
 
     def __init__(self, features: VwFeatures) -> None:
         self.features = features
         self._context = _writers(features.context)
         self._action = _writers(features.action)
+        self._has_times = any(writer.name in _TIMES for writer in self._action)
+        self._properties = {
+            writer.name: {
+                route: writer.of(properties.get(writer.name))
+                for route, properties in features.routes.items()
+            }
+            for writer in self._action
+            if writer.namespace == PROPERTIES
+        }
+        self._shared = [
+            (each.name, each.edges, each.bins, lru_cache(maxsize=1 << 12)(each.of), each.missing)
+            for each in self._context
+        ]
+        self._settled = all(
+            writer.name in (ROUTE, DELAY, SAME_ROUTE)
+            or (writer.namespace == PROPERTIES and writer.name != DOMESTIC)
+            for writer in self._action
+        )
+        self._simple_lines = lru_cache(maxsize=1 << 12)(self._write_simple)
 
-    def one(self, batch: DecisionBatch) -> str:
+    def described(self, batch: DecisionBatch) -> BoolArray:
+        """bool[m], where a property of the action's route is known, by the table or the batch."""
+        table = self.features.routes
+        declared = {COUNTRIES if name == DOMESTIC else name for name in self._properties}
+        of_route = [not declared.isdisjoint(table.get(route, ())) for route in batch.routes]
+        found = np.array(of_route, np.bool_)[batch.action_route]
+        for name in self._properties:
+            found |= _is_known(batch.action_features.get(name), batch.m)
+        return found
+
+    def one(self, batch: DecisionBatch, nameless: BoolArray | None = None) -> str:
         """The text of a batch of one decision: what :meth:`blocks` gives, without arrays."""
         context = batch.context
         parts = ["shared "]
-        for writer in self._context:
-            name = writer.name
-            if name == ATTEMPT:
-                bins, edges = writer.bins, writer.edges or ()
+        # Written out rather than called: this is most of what a decision costs beside VW.
+        for name, edges, bins, category, missing in self._shared:
+            column = context.get(name)
+            if edges is None:
+                if isinstance(column, Categorical) and (code := column.codes.item(0)) >= 0:
+                    parts.append(category(column.categories[code]))
+                    continue
+            elif name == ATTEMPT:
                 parts.append(bins[bisect_left(edges, batch.attempt.item(0))])
-            else:
-                parts.append(writer.text(context.get(name), 0))
+                continue
+            elif isinstance(column, np.ndarray) and column.dtype.char == "d":
+                value: Any = column.item(0)
+                if -math.inf < value < math.inf:
+                    parts.append(bins[bisect_left(edges, value)])
+                    continue
+            parts.append(missing)
         parts.append("\n")
+        before = _name(context.get("previous_route"))
         routes, delays = batch.action_route.tolist(), batch.action_delay_s.tolist()
-        previous = context.get("previous_route")
-        before = None
-        if isinstance(previous, Categorical) and (code := previous.codes[0]) >= 0:
-            before = previous.categories[code]
-        for row, (route, delay) in enumerate(zip(routes, delays, strict=True)):
-            for writer in self._action:
-                name = writer.name
-                if name == ROUTE:
-                    parts.append(f"{writer.start}{escaped(batch.routes[route])} ")
-                elif name == DELAY:
-                    parts.append(writer.bins[bisect_left(writer.edges or (), delay)])
-                elif name == SAME_ROUTE:
-                    same = float(before == batch.routes[route])
-                    bins, edges = writer.bins, writer.edges or ()
-                    parts.append(
-                        writer.missing if before is None else bins[bisect_left(edges, same)]
-                    )
-                else:
-                    parts.append(writer.text(batch.action_features.get(name), row))
-            parts.append("\n")
+        simple = self._settled and self._properties.keys().isdisjoint(batch.action_features)
+        if simple and nameless is None:
+            parts.append(self._simple_lines(batch.routes, tuple(routes), tuple(delays), before))
+        else:
+            names = [batch.routes[route] for route in routes]
+            self._write_actions(parts, batch, names, delays, before, nameless)
         parts.append("\n")
         return "".join(parts)
 
+    def _write_simple(
+        self,
+        vocabulary: tuple[str, ...],
+        routes: tuple[int, ...],
+        delays: tuple[int, ...],
+        before: str | None,
+    ) -> str:
+        """The lines of actions where route, delay and the previous route are all they tell of."""
+        parts: list[str] = []
+        for code, delay in zip(routes, delays, strict=True):
+            route = vocabulary[code]
+            values: dict[str, Property | None] = {
+                ROUTE: route,
+                DELAY: delay,
+                SAME_ROUTE: None if before is None else float(before == route),
+            }
+            for writer in self._action:
+                if writer.namespace == PROPERTIES:
+                    parts.append(self._properties[writer.name].get(route, writer.missing))
+                else:
+                    parts.append(writer.of(values[writer.name]))
+            parts.append("\n")
+        return "".join(parts)
+
+    def _write_actions(
+        self,
+        parts: list[str],
+        batch: DecisionBatch,
+        names: list[str],
+        delays: list[int],
+        before: str | None,
+        nameless: BoolArray | None,
+    ) -> None:
+        country = _name(batch.context.get("issuer_country"))
+        times = attempt_times_of_one(batch, delays) if self._has_times else {}
+        table = self.features.routes
+        for row, (route, delay) in enumerate(zip(names, delays, strict=True)):
+            for writer in self._action:
+                name = writer.name
+                if name == ROUTE:
+                    hidden = nameless is not None and nameless[row]
+                    parts.append(writer.of(None if hidden else route))
+                elif name == DELAY:
+                    parts.append(writer.of(delay))
+                elif name == SAME_ROUTE:
+                    parts.append(writer.of(None if before is None else float(before == route)))
+                elif name in _TIMES:
+                    known = name in times and route != STOP_ROUTE
+                    parts.append(writer.of(times[name][row] if known else None))
+                elif name == DOMESTIC:
+                    parts.append(writer.of(is_domestic(table, route, country)))
+                else:
+                    text = writer.text(batch.action_features.get(name), row)
+                    if text is writer.missing and name in self._properties:
+                        text = self._properties[name].get(route, text)
+                    parts.append(text)
+            parts.append("\n")
+
     def blocks(
-        self, batch: DecisionBatch, labels: pa.StringArray | None = None
+        self,
+        batch: DecisionBatch,
+        labels: pa.StringArray | None = None,
+        nameless: BoolArray | None = None,
     ) -> Iterator[pa.StringArray]:
         """One string per decision, in blocks of some thousand decisions, in their order.
 
@@ -291,16 +282,31 @@ class VwText:
             n decisions with m actions; a LoggedBatch where there are labels.
         labels
             n labels in VW's form, ``0:cost:probability``, each for its decision's logged action.
+        nameless
+            bool[m], actions whose route is told by its properties alone. By default none; with
+            labels, and where routes have properties, the actions of a share ``NAMELESS`` of the
+            decisions, so that it is learned what a route without a name of its own is worth
+            (Volkovs, Yu and Poutanen, "DropoutNet", NeurIPS 2017).
         """
+        if nameless is None and labels is not None and self._properties:
+            drawn = unit_interval(salted(hash_strings(batch.decision_id), "nameless"))
+            nameless = np.repeat(drawn < NAMELESS, batch.counts)
         start = 0
         while start < batch.n:
             limit = batch.offsets[start] + BLOCK_ACTIONS
             stop = max(int(np.searchsorted(batch.offsets, limit, side="right")) - 1, start + 1)
             part = batch.take(slice(start, stop))
-            yield self._block(part, None if labels is None else labels[start:stop])
+            of_part = slice(int(batch.offsets[start]), int(batch.offsets[stop]))
+            yield self._block(
+                part,
+                None if labels is None else labels[start:stop],
+                None if nameless is None else nameless[of_part],
+            )
             start = stop
 
-    def _block(self, batch: DecisionBatch, labels: pa.StringArray | None) -> pa.StringArray:
+    def _block(
+        self, batch: DecisionBatch, labels: pa.StringArray | None, nameless: BoolArray | None
+    ) -> pa.StringArray:
         n, m = batch.n, batch.m
         known = decision_table(batch)
         shared = _joined(
@@ -308,13 +314,21 @@ class VwText:
             *(writer.texts(known.get(writer.name), n) for writer in self._context),
             pa.repeat("\n", n),
         )
-        of_action = action_table(batch)
+        of_action = {**action_table(batch), **(attempt_times(batch) if self._has_times else {})}
+        if nameless is not None:
+            named = np.where(nameless, -1, batch.action_route).astype(np.int32)
+            of_action[ROUTE] = Categorical(named, batch.routes)
         last = np.zeros(m, np.int8)
         last[batch.offsets[1:] - 1] = 1
         ends = pa.array(["\n", "\n\n"]).take(pa.array(last))
         actions = _joined(
             *([] if labels is None else [_label_of_action(batch, labels)]),
-            *(writer.texts(of_action.get(writer.name), m) for writer in self._action),
+            *(
+                self._property_texts(batch, writer)
+                if writer.namespace == PROPERTIES
+                else writer.texts(of_action.get(writer.name), m)
+                for writer in self._action
+            ),
             ends,
         )
         # Lines in order: every decision's shared one, then its actions.
@@ -327,6 +341,32 @@ class VwText:
         lines = pa.concat_arrays([shared, actions]).take(pa.array(order))
         examples = (batch.offsets + np.arange(n + 1)).astype(np.int32)
         return pc.binary_join(pa.ListArray.from_arrays(pa.array(examples), lines), "")
+
+    def _property_texts(self, batch: DecisionBatch, writer: _Writer) -> pa.StringArray:
+        """m strings: what the batch says of the actions' routes, else what the table says."""
+        if writer.name == DOMESTIC:
+            return writer.texts(domestic(batch, self.features.routes), batch.m)
+        of_route = self._properties[writer.name]
+        texts = [of_route.get(route, writer.missing) for route in batch.routes]
+        told = pa.array(texts, pa.string()).take(pa.array(batch.action_route))
+        own = batch.action_features.get(writer.name)
+        said = writer.texts(own, batch.m)
+        return pc.if_else(pc.equal(said, writer.missing), told, said)
+
+
+def _name(column: Column | None) -> str | None:
+    """The value of a batch of one."""
+    if isinstance(column, Categorical) and (code := column.codes.item(0)) >= 0:
+        return column.categories[code]
+    return None
+
+
+def _is_known(column: Column | None, m: int) -> BoolArray:
+    if isinstance(column, Categorical):
+        return column.codes >= 0
+    if isinstance(column, np.ndarray) and column.dtype == np.float64:
+        return np.isfinite(column)
+    return np.zeros(m, np.bool_)
 
 
 def _joined(*parts: pa.StringArray) -> pa.StringArray:

@@ -10,10 +10,12 @@ import numpy as np
 from authopt.batch import BoolArray, DecisionBatch, FloatArray, LoggedBatch
 from authopt.errors import UserError
 from authopt.features.vw_text import VwText
+from authopt.policies.family import EPSILON, Family, Options
 from authopt.policies.uniform import uniform
+from authopt.policies.vw_floor import lifted, lifted_one
 from authopt.policies.vw_manifest import MADE_BY, VwManifest, read_manifest
 from authopt.policies.vw_workspace import VwWorkspace
-from authopt.sampling import normalise
+from authopt.sampling import normalise, normalise_one
 
 PROBE_TOLERANCE = 1e-6
 """Most that a probability of a probe may differ; VW computes in float32."""
@@ -21,11 +23,12 @@ PROBE_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VwPolicy:
-    """A trained model. Its probabilities are VW's own, in float64, renormalised.
+    """A trained model. Its probabilities are VW's own, in float64, renormalised and lifted.
 
-    Every eligible action of a decision with k actions gets at least about ``epsilon / k``. A route
-    that was never taken in training gets exactly that and no more: what VW would say of it rests on
-    no outcome. Where no route of a decision was ever taken, all actions are alike.
+    Every eligible action of a decision with k actions gets at least ``epsilon / k``, whatever the
+    explorer (``authopt.policies.vw_floor``). A route that was never taken in training, and of which
+    no property is known either, gets exactly that and no more: what VW would say of it rests on no
+    outcome. Where nothing is known of any route of a decision, all actions are alike.
 
     Attributes
     ----------
@@ -55,43 +58,53 @@ class VwPolicy:
         policy._check_probes(path)
         return policy
 
+    @property
+    def may_log(self) -> bool:
+        """Whether every eligible action has a probability above 0, so that its log can judge."""
+        return self.manifest.floor > 0.0
+
     def probabilities(self, batch: DecisionBatch) -> FloatArray:
         """float64[m], the same whatever other decisions are in the batch."""
+        if batch.m == 1:
+            return np.ones(1)
         known = self.manifest.routes
         if known.keys() >= set(batch.routes):
             return self._asked(batch)
         is_known = np.array([route in known for route in batch.routes], np.bool_)
-        of_known_route = is_known[batch.action_route]
-        return self._asked(batch) if of_known_route.all() else self._mixed(batch, of_known_route)
+        nameless = ~is_known[batch.action_route]
+        scored = ~nameless | self._text.described(batch)
+        if scored.all():
+            return self._asked(batch, nameless if nameless.any() else None)
+        return self._mixed(batch, scored, nameless)
 
-    def _asked(self, batch: DecisionBatch) -> FloatArray:
+    def _asked(self, batch: DecisionBatch, nameless: BoolArray | None = None) -> FloatArray:
         ask = self._workspace.probabilities
         if batch.n == 1:
-            one = np.array(ask(self._text.one(batch)))
-            return np.asarray(one / one.sum())
+            told = normalise_one(ask(self._text.one(batch, nameless)))
+            return np.array(lifted_one(told, self.manifest.floor))
         found: list[float] = []
-        for block in self._text.blocks(batch):
+        for block in self._text.blocks(batch, nameless=nameless):
             for text in block.to_pylist():
                 found += ask(text)
-        return normalise(batch, np.array(found, np.float64))
+        return lifted(batch, normalise(batch, np.array(found, np.float64)), self.manifest.floor)
 
-    def _mixed(self, batch: DecisionBatch, known: BoolArray) -> FloatArray:
-        """VW over the actions of known routes; the others get their share of exploration alone."""
+    def _mixed(self, batch: DecisionBatch, scored: BoolArray, nameless: BoolArray) -> FloatArray:
+        """VW over the actions that it can score; the others get their share of exploration."""
         if isinstance(batch, LoggedBatch):
             batch = batch.decisions()
         alike = uniform(batch)
-        asked = batch.sum_by_decision(known.astype(np.float64)) > 0
+        asked = batch.sum_by_decision(scored.astype(np.float64)) > 0
         probability = alike.copy()
         rows = np.flatnonzero(asked)
         if not len(rows):
             return probability
         in_asked = np.repeat(asked, batch.counts)
-        some = batch.take(rows).keep_actions(known[in_asked])
-        explored = np.where(known, 0.0, self.manifest.epsilon * alike)
+        some = batch.take(rows).keep_actions(scored[in_asked])
+        explored = np.where(scored, 0.0, self.manifest.floor * alike)
         left = np.repeat(1.0 - batch.sum_by_decision(explored), batch.counts)
         probability[in_asked] = explored[in_asked]
-        at = np.flatnonzero(in_asked & known)
-        probability[at] = left[at] * self._asked(some)
+        at = np.flatnonzero(in_asked & scored)
+        probability[at] = left[at] * self._asked(some, nameless[at])
         return normalise(batch, probability)
 
     def _check_probes(self, path: Path) -> None:
@@ -107,3 +120,11 @@ class VwPolicy:
                     f"Wabbit {self.manifest.vw_version} then, {__version__} now). "
                     f"Train again: {MADE_BY}"
                 )
+
+
+def _make(file: Path | None, _: Options) -> VwPolicy:
+    assert file is not None
+    return VwPolicy.load(file)
+
+
+FAMILY = Family("vw:FILE.vw[,epsilon=0.05]", _make, (EPSILON,), takes_file=True, needs_file=True)

@@ -38,7 +38,9 @@ class VwWorkspace:
     def __init__(self, model: Path) -> None:
         from vowpalwabbit import Workspace
 
-        arguments = ["--quiet", "--testonly", "--initial_regressor", str(model.resolve())]
+        # Not --testonly: with it, VW 9.11.9 gives other probabilities for a model of --rnd than
+        # the one that learned. Asking does not teach without it either.
+        arguments = ["--quiet", "--initial_regressor", str(model.resolve())]
         try:
             self._workspace: Any = Workspace(arg_list=arguments)
         except Exception as error:

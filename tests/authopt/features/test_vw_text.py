@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authopt.batch import Categorical, DecisionBatch, LoggedBatch
-from authopt.features import vw_text
-from authopt.features.vw_text import VwFeatures, VwText, escaped, learn_vw_features
+from authopt.features import vw_features, vw_text
+from authopt.features.attempt_time import CLOCK, WAITS
+from authopt.features.vw_features import VwFeatures, learn_vw_features
+from authopt.features.vw_text import VwText, escaped
 from tests.authopt.policies.batches import Decision, batch_of, decisions
 from tests.factories import logged_batch
 
@@ -105,6 +107,94 @@ def test_one_decision_reads_the_same_alone_and_in_a_batch(rows: list[Decision]) 
     assert together == [writer.one(batch.take(slice(row, row + 1))) for row in range(batch.n)]
 
 
+def with_times_and_routes(n: int = 60) -> LoggedBatch:
+    """Decisions with delays, local time, waits, ``stop`` and properties of the routes."""
+    batch = logged_batch(n, with_stop=True)
+    rng = np.random.default_rng(5)
+    gaps = [np.nan, 60.0, 7200.0, 1e6]
+    return replace(
+        batch,
+        decided_at=batch.decided_at + rng.integers(0, 10**8, n) * np.timedelta64(1, "s"),
+        action_delay_s=np.where(batch.is_stop, 0, rng.choice([0, 3600, 7 * 86_400], batch.m)),
+        context={
+            **batch.context,
+            "local_hour": rng.choice([np.nan, 0.0, 7.0, 23.0], n),
+            "local_day": rng.choice([np.nan, 1.0, 7.0], n),
+            "issuer_country": Categorical.from_values(rng.choice(["DE", "US"], n).tolist()),
+            "merchant_id": Categorical.from_values(rng.choice(["m1", "m2"], n).tolist()),
+            **{name: rng.choice(gaps, n) for name in WAITS.values()},
+        },
+        action_features={"cost": rng.choice([np.nan, 0.1, 0.2], batch.m)},
+    )
+
+
+def test_times_and_properties_read_the_same_alone_and_in_a_batch() -> None:
+    batch = with_times_and_routes()
+    table = {
+        "adyen": {"acquirer": "A", "countries": ("DE", "US"), "cost": 0.1},
+        "checkout": {"acquirer": "B", "countries": "US"},
+    }
+    features = learn_vw_features(batch, table, merchant_own=True, attempt_times=True)
+    names = {column.name for column in features.action}
+    assert names >= {*CLOCK, *WAITS, "acquirer", "cost", "domestic"}
+    writer = VwText(features)
+    together = [text for block in writer.blocks(batch) for text in block.to_pylist()]
+    decisions = batch.decisions()
+    assert together == [writer.one(decisions.take(slice(row, row + 1))) for row in range(batch.n)]
+    known = [text for text in together if "attempt_hour#" in text]
+    assert 0 < len(known) < len(together)
+
+
+def test_routes_go_without_their_names_where_that_is_asked_for_alone_and_in_a_batch() -> None:
+    batch = with_times_and_routes()
+    nameless = np.arange(batch.m) % 3 == 0
+    writer = VwText(learn_vw_features(batch, {"adyen": {"acquirer": "A"}}))
+    together = [
+        text for block in writer.blocks(batch, nameless=nameless) for text in block.to_pylist()
+    ]
+    lines = [line for text in together for line in text.split("\n")[1:-2]]
+    assert [line.startswith("|route route? ") for line in lines] == nameless.tolist()
+    for row in range(0, batch.n, 7):
+        of_row = nameless[batch.offsets[row] : batch.offsets[row + 1]]
+        assert writer.one(batch.decisions().take(slice(row, row + 1)), of_row) == together[row]
+
+
+def test_some_of_what_is_learned_from_has_no_names_where_routes_have_properties() -> None:
+    batch = with_times_and_routes(800)
+    batch = replace(batch, action_features={})
+    labels = pa.array(["0:0:1"] * batch.n)
+    shares = []
+    for table in ({"adyen": {"acquirer": "A"}, "checkout": {"acquirer": "B"}}, {}):
+        blocks = VwText(learn_vw_features(batch, table)).blocks(batch, labels)
+        nameless = ["route? " in text for block in blocks for text in block.to_pylist()]
+        shares.append(np.mean(nameless))
+    assert shares[0] == pytest.approx(vw_text.NAMELESS, abs=0.04)
+    assert shares[1] == 0.0
+
+
+def test_without_delays_the_time_of_the_attempt_is_that_of_the_decision_and_said_once() -> None:
+    batch = with_times_and_routes()
+    batch = replace(batch, action_delay_s=np.zeros(batch.m, np.int64))
+    names = {column.name for column in learn_vw_features(batch, attempt_times=True).action}
+    assert names.isdisjoint({*CLOCK, *WAITS})
+
+
+def test_a_merchant_gets_weights_of_its_own_beside_those_that_all_share() -> None:
+    batch = with_times_and_routes()
+    shared = learn_vw_features(batch).interactions
+    own = learn_vw_features(batch, merchant_own=True).interactions
+    assert {"mr", "md", "mcr"} == set(own) - set(shared)
+    assert set(shared) <= set(own)
+
+
+def test_pairs_of_context_columns_meet_the_route_where_that_is_asked_for() -> None:
+    batch = with_times_and_routes()
+    plain = learn_vw_features(batch)
+    pairs = learn_vw_features(batch, context_pairs=True)
+    assert {"ccr", "ctr", "ttr"} == set(pairs.interactions) - set(plain.interactions)
+    assert "--interactions ccr" in " ".join(pairs.arguments)
+
+
 TRAINING = [
     Decision(
         attempt=1 + number % 3,
@@ -154,7 +244,7 @@ def test_blocks_hold_the_decisions_in_order_however_many_there_are(
 
 
 def test_namespaces_differ_in_their_first_character_and_interactions_name_them() -> None:
-    initials = [name[0] for name in vw_text._NAMESPACES]
+    initials = [name[0] for name in vw_features._NAMESPACES]
     assert len(set(initials)) == len(initials)
     features = learn_vw_features(batch_of(TRAINING))
     there = {column.namespace[0] for column in (*features.context, *features.action)}

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from authopt.batch import Categorical, LoggedBatch
 from authopt.learning.route_rates import fit_best_route
-from authopt.learning.train_vw import VwOptions, train_vw
+from authopt.learning.train_vw import train_vw
 from authopt.policies.best_route import BestRoute
 from authopt.policies.mixed import mixed
 from authopt.policies.priority import Priority
@@ -21,6 +21,7 @@ from authopt.policies.success_rate import SuccessRate
 from authopt.policies.table import TablePolicy
 from authopt.policies.uniform import Uniform
 from authopt.policies.vw import VwPolicy
+from authopt.policies.vw_options import VwOptions
 from tests.authopt.policies.batches import ROUTES, Decision, batch_of, decisions
 from tests.factories import logged_batch
 

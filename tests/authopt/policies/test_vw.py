@@ -12,9 +12,10 @@ import pytest
 
 from authopt.batch import Categorical
 from authopt.errors import UserError
-from authopt.learning.train_vw import VwOptions, train_vw
+from authopt.learning.train_vw import train_vw
 from authopt.policies.vw import VwPolicy
 from authopt.policies.vw_manifest import manifest_path, read_manifest
+from authopt.policies.vw_options import VwOptions
 from authopt.policies.vw_workspace import VwWorkspace
 from tests.authopt.policies.batches import Decision, batch_of
 from tests.factories import logged_batch
@@ -47,6 +48,18 @@ def test_its_probabilities_are_those_of_vw_itself(model: Path) -> None:
         by_vw = np.array(vw.predict(policy._text.one(one)), np.float64)
         assert policy.probabilities(one) == pytest.approx(by_vw / by_vw.sum(), abs=1e-15)
     vw.finish()
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_a_decision_alone_gets_the_same_bits_as_among_others(model: Path, unknown: bool) -> None:
+    policy = VwPolicy.load(model)
+    batch = logged_batch(60, seed=5, with_stop=True).decisions()
+    if unknown:
+        batch = replace(batch, routes=("never seen", *batch.routes[1:]))
+    together = policy.probabilities(batch)
+    for row in range(batch.n):
+        alone = policy.probabilities(batch.take(slice(row, row + 1)))
+        assert np.array_equal(alone, together[batch.offsets[row] : batch.offsets[row + 1]])
 
 
 def test_a_route_never_taken_in_training_gets_its_share_of_exploration_alone(model: Path) -> None:
