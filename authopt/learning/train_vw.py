@@ -1,7 +1,9 @@
 """Train a Vowpal Wabbit policy from an attempt log.
 
 Two passes over the log: the first one declares the features on a sample of payments and notes the
-later attempts of payments; the second one writes the text that VW's own driver learns from.
+later attempts of payments; the last one writes the text that VW's own driver learns from. Between
+them comes one more where models tell what payments are still to bring, and one where a reward model
+is fitted for doubly robust targets.
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -20,11 +22,20 @@ import numpy as np
 from authopt import __version__
 from authopt.batch import LoggedBatch, utc_datetime
 from authopt.errors import UserError
-from authopt.features.folds import sample_payments
-from authopt.features.vw_text import VwFeatures, VwText, learn_vw_features
+from authopt.features.folds import Sample, sample_payments
+from authopt.features.route_properties import RouteTable
+from authopt.features.vw_features import ROUTES, learn_vw_features
+from authopt.features.vw_text import VwText
+from authopt.learning.going_on import Parent, sha256_of, until
+from authopt.learning.later_value import fit_later_value, share_open
+from authopt.learning.log_survey import Survey
+from authopt.learning.progressive import Progress, Progressive
+from authopt.learning.reward_model import RewardModel, fit_reward_model
 from authopt.learning.reward_to_go import Retries
+from authopt.learning.targets import Targets
 from authopt.learning.training_text import NO_PROPENSITY, TrainingText
 from authopt.learning.vw_driver import DriverResult, run_driver
+from authopt.learning.warm_start import fit_support
 from authopt.logs.schema import PropensitySource
 from authopt.policies.state_file import write_state
 from authopt.policies.vw import VwPolicy
@@ -35,95 +46,45 @@ from authopt.policies.vw_manifest import (
     manifest_path,
     probes_of,
 )
+from authopt.policies.vw_options import VwOptions
 from authopt.policies.vw_workspace import VwWorkspace
 from authopt.rewards import DEFAULT_REWARD, Reward
 
 DECLARE_ROWS = 50_000
 PROBES = 8
 
-LEAST_PROPENSITY = 0.001
-"""A smaller propensity weighs as much as this: one row of propensity 1e-6 would shape the model."""
+LARGEST_REWARD = float(np.finfo(np.float32).max)
+"""VW holds costs as float32; rows of a larger reward are left out."""
+
+LEAST_OPEN = 0.005
+"""Where the log leaves more of its decisions open than this share, a model completes them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VwOptions:
-    """How VW learns and explores.
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model that was trained.
 
     Attributes
     ----------
-    explorer
-        ``epsilon``: the best action and a share of uniform; ``squarecb``: probabilities by how much
-        worse an action looks (Foster and Rakhlin, "Beyond UCB", 2020), never below the same floor.
-    epsilon
-        share of uniform exploration: each of k actions gets at least ``epsilon / k``.
-    learning_rate, power_t
-        VW's. Measured on the simulator's world, trained on 150,000 payments and run on 60,000
-        others: a rate of 0.02 had 93.75% of the payments paid in the end, 0.05 93.61%, 0.1 93.32%,
-        0.3 92.95%, uniform routing 90.68% (standard error 0.12%); trained on 20,000 payments, 0.05
-        was the best with 92.99%. A power of 0 (steps that do not shrink) is for logs over which the
-        world changed.
-    passes
-        times that VW goes over the log.
-    bits
-        the model has at most 2 to that power weights.
-    seed
-        VW's.
+    manifest
+        how it was made.
+    progressive
+        what it was worth while it learned; None with several passes, or where there was nothing to
+        judge.
+    completed
+        what models say of payments beyond what was observed, in words; None where they say nothing.
     """
 
-    explorer: Literal["epsilon", "squarecb"] = "epsilon"
-    epsilon: float = 0.05
-    learning_rate: float = 0.05
-    power_t: float = 0.5
-    passes: int = 1
-    bits: int = 20
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.epsilon <= 1.0:
-            raise UserError(
-                f"epsilon is {self.epsilon:g}; expected above 0 and at most 1: without exploration "
-                "what is logged can judge no other policy"
-            )
-        if not 0.0 < self.learning_rate < np.inf:
-            raise UserError(f"the learning rate is {self.learning_rate:g}; expected above 0")
-        if not 0.0 <= self.power_t <= 1.0:
-            raise UserError(f"power_t is {self.power_t:g}; expected 0 to 1")
-        if self.passes < 1:
-            raise UserError(f"passes is {self.passes}; expected 1 or more")
-        if not 10 <= self.bits <= 28:
-            raise UserError(f"bits is {self.bits}; expected 10 to 28")
-        if self.seed < 0:
-            raise UserError(f"seed is {self.seed}; expected 0 or more")
-
-    def arguments(self, features: VwFeatures) -> list[str]:
-        """VW's command line, without files."""
-        explorer = []
-        if self.explorer == "squarecb":
-            # An exponent of at most 1/4 keeps exploration alive when the world changes.
-            explorer = ["--squarecb", "--gamma_scale", "100", "--gamma_exponent", "0.25"]
-        return [
-            "--cb_explore_adf",
-            "--cb_type",
-            "mtr",
-            "--clip_p",
-            f"{LEAST_PROPENSITY:g}",
-            "--epsilon",
-            f"{self.epsilon:g}",
-            *explorer,
-            "--power_t",
-            f"{self.power_t:g}",
-            "--learning_rate",
-            f"{self.learning_rate:g}",
-            "--bit_precision",
-            str(self.bits),
-            "--random_seed",
-            str(self.seed),
-            *features.arguments,
-        ]
+    manifest: VwManifest
+    progressive: Progressive | None
+    completed: str | None
 
 
 ReadLog = Callable[[str], Iterable[LoggedBatch]]
 """Reads the log from its start; the text says what for, to be shown beside a progress bar."""
+
+Later: TypeAlias = Literal["observed", "fitted"]
+Interactions: TypeAlias = Literal["declared", "route", "none"]
 
 
 def train_vw(
@@ -133,20 +94,29 @@ def train_vw(
     *,
     reward: Reward = DEFAULT_REWARD,
     reward_to_go: bool | None = None,
+    later: Later = "observed",
+    targets: Targets = "observed",
+    routes: RouteTable | None = None,
+    merchant_own: bool = False,
+    context_pairs: bool = False,
+    attempt_times: bool = False,
+    interactions: Interactions = "declared",
+    judge: bool = True,
     source: PropensitySource = PropensitySource.LOGGED,
     log: Path | None = None,
-) -> VwManifest:
+    parent: Parent | None = None,
+) -> Trained:
     """Train a model and write it with its manifest, each whole or not at all.
 
     Cost is the negative reward, in money divided by the root of the rewards' mean square: VW's
-    learner takes steps of a fixed size, which fit costs of about 1. The probability in VW's label
-    is the logged propensity, except with ``squarecb``: VW 9.11 weighs its label wrongly for every
-    action but the last, so it learns with probability 1 there.
+    learner takes steps of a fixed size, which fit costs of about 1. It starts from the mean reward,
+    so that what was never seen is taken for average.
 
     Parameters
     ----------
     read
-        gives the log, chunk by chunk in the order that it is learned in; it is read twice.
+        gives the log, chunk by chunk in the order that it is learned in; it is read two to four
+        times.
     out
         where the model goes; its manifest goes beside it (``manifest_path``).
     options
@@ -156,96 +126,181 @@ def train_vw(
     reward_to_go
         count the rewards of later attempts of the payment, see ``authopt.learning.reward_to_go``.
         By default where a payment in the log has more than one attempt.
+    later
+        what follows a decision counts as it was ``observed``, or half as a model expects it if the
+        payment is well taken on (``fitted``).
+    targets
+        ``observed``: one example for every decision, its reward the label of the logged action.
+        ``dr``: one for every eligible action, with a doubly robust score
+        (``authopt.learning.targets``); it takes several times as long, and the options' weighting
+        has no part in it. ``pessimistic``: for a log of fixed rules that explored nothing
+        (``authopt.learning.warm_start``).
+    routes, merchant_own, context_pairs, attempt_times
+        as in :func:`authopt.features.vw_features.learn_vw_features`.
+    interactions
+        pairs of namespaces that interact: those ``declared``, of them those with the ``route``, or
+        ``none``.
+    judge
+        whether to judge the policy while it learns (``authopt.learning.progressive``); that takes
+        one pass.
     source
         where the log's propensities come from.
     log
         the log's file, to be recorded.
+    parent
+        a model to go on from: what it knows of the logs before this one is kept, and so are its
+        features, its scale of rewards and most of its options (``authopt.learning.going_on``).
 
     Raises
     ------
     UserError
-        If no row of the log can be learned from, or VW fails.
+        If no row of the log can be learned from, or VW fails; or if something is asked for that
+        the parent cannot go on with.
     """
+    if parent is not None:
+        options = parent.going_on_with(options)
+        of_features = {
+            "routes": routes is not None,
+            "merchant_own": merchant_own,
+            "context_pairs": context_pairs,
+            "attempt_times": attempt_times,
+            "interactions": interactions != "declared",
+        }
+        parent.check_task(reward.name, reward_to_go, of_features)
+        reward_to_go = parent.manifest.reward_to_go
+        if log is not None:
+            parent.check_log(log)
     options = options or VwOptions()
-    survey = _Survey(money=reward.currency is not None)
+    survey = Survey(money=reward.currency is not None)
     sample = sample_payments(
         survey.watch(read("reading")), DECLARE_ROWS, options.seed, "declare features"
     )
     if sample is None:
         raise UserError(f"{log or 'the log'}: there is nothing to learn from: it is empty")
-    features = learn_vw_features(sample.batch)
-    to_go = bool(len(survey.retries)) if reward_to_go is None else reward_to_go
-    training = TrainingText(
-        VwText(features),
-        survey.retries if to_go else None,
-        reward.bounds[1],
-        with_propensity=options.explorer != "squarecb",
-        scale=survey.scale,
-    )
-    arguments = options.arguments(features)
-    with tempfile.TemporaryDirectory(dir=_folder(out), prefix=f".{out.name}.") as folder:
-        model = Path(folder) / "model.vw"
-        driver = run_driver(
-            [*arguments, "--final_regressor", str(model)],
-            training.pieces(read("training")),
-            options.passes,
+    features = (
+        learn_vw_features(
+            sample.batch,
+            routes,
+            merchant_own=merchant_own,
+            context_pairs=context_pairs,
+            attempt_times=attempt_times,
         )
-        _check(training, driver, options.passes, log)
-        manifest = VwManifest(
-            sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
-            vw_version=driver.version,
+        if parent is None
+        else parent.manifest.features
+    )
+    if interactions != "declared":
+        route = ROUTES[0] if interactions == "route" else None
+        pairs = tuple(pair for pair in features.interactions if route is not None and route in pair)
+        features = replace(features, interactions=pairs)
+    to_go = bool(len(survey.retries)) if reward_to_go is None else reward_to_go
+    retries = _retries(read, survey, sample, later, reward, options.seed) if to_go else None
+    least, largest = reward.bounds
+    scale = survey.scale if parent is None else parent.scale
+    training = TrainingText(VwText(features), retries, largest, options, scale)
+    got = training.rewards(sample.batch)
+    known = got[np.abs(got) <= LARGEST_REWARD]
+    if parent is None:
+        training.options = options = replace(
+            options,
+            start=-float(known.mean()) / scale if len(known) else 0.0,
+            cost_range=(-largest / scale, -least / scale),
+        )
+    else:
+        training.routes.update(parent.manifest.routes)
+    if targets == "dr":
+        training.model = _reward_model(read, training, options.seed)
+    elif targets == "pessimistic":
+        training.support = fit_support(sample.batch, got, float(known.min(initial=least)))
+    arguments = options.arguments(features)
+    with tempfile.TemporaryDirectory(dir=_folder(out), prefix=f".{out.name}.") as name:
+        folder = Path(name).resolve()
+        model = folder / "model.vw"
+        draft = VwManifest(
+            sha256="",
+            vw_version="",
             authopt_version=__version__,
             vw_arguments=tuple(arguments),
             explorer=options.explorer,
             epsilon=options.epsilon,
+            floor=options.epsilon,
+            cb_type=options.cb_type,
+            weighting=options.weighting,
+            parameters=tuple(options.explorer_arguments()),
+            cost_scale=training.scale,
             features=features,
+            # The very counts that the training goes on to make.
+            routes=training.routes,
+            rows=0,
+            left_out=(),
+            reward=reward.name,
+            reward_to_go=to_go,
+            targets=targets,
+            mean_reward=0.0,
+            progressive_value=None,
+            log=_record(log, source, survey, parent),
+            probes=(),
+            ancestors=() if parent is None else parent.lineage,
+        )
+
+        def policy_of(file: Path) -> VwPolicy:
+            return VwPolicy(draft, VwWorkspace(file), VwText(features))
+
+        if judge and options.passes == 1:
+            training.progress = Progress(survey.rows, folder, policy_of, options.seed)
+        driver = run_driver(
+            [
+                *(arguments if parent is None else parent.arguments(arguments)),
+                *("--final_regressor", str(model)),
+            ],
+            training.pieces(read("training")),
+            options.passes,
+            folder,
+        )
+        _check(training, driver, options.passes, log)
+        progressive = None
+        if training.progress is not None:
+            progressive = training.progress.value(reward.bounds)
+        probe = sample.batch.take(slice(0, PROBES)).decisions()
+        manifest = msgspec.structs.replace(
+            draft,
+            sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
+            vw_version=driver.version,
             routes=dict(sorted(training.routes.items())),
             rows=training.rows,
             left_out=tuple(LeftOut(*each) for each in training.left_out.most_common()),
-            reward=reward.name,
-            reward_to_go=to_go,
             mean_reward=training.total / training.rows,
-            progressive_value=_progressive(driver, options, training.scale),
-            log=_record(log, source, survey),
-            probes=(),
+            progressive_value=progressive and progressive.value,
+            progressive_interval=progressive
+            and (progressive.interval.lower, progressive.interval.upper),
+            probes=probes_of(probe, features, policy_of(model).probabilities(probe)),
         )
-        probe = sample.batch.take(slice(0, PROBES)).decisions()
-        policy = VwPolicy(manifest, VwWorkspace(model), VwText(features))
-        probes = probes_of(probe, features, policy.probabilities(probe))
-        manifest = msgspec.structs.replace(manifest, probes=probes)
         os.replace(model, out)
     write_state(manifest_path(out), manifest)
-    return manifest
+    told = None if retries is None or retries.model is None else retries.model.description
+    return Trained(manifest, progressive, told)
 
 
-@dataclass(slots=True, eq=False)
-class _Survey:
-    """What the first pass sees go by; the size of rewards, where they are money."""
+def _retries(
+    read: ReadLog, survey: Survey, sample: Sample, later: Later, reward: Reward, seed: int
+) -> Retries:
+    """The later attempts, with what models expect of them where that is asked for or needed."""
+    assert survey.last is not None
+    if later == "observed" and share_open(sample.batch, survey.last) <= LEAST_OPEN:
+        return survey.retries
+    model = fit_later_value(
+        sample.batch, survey.last, reward.bounds[1], bootstrap=later == "fitted", seed=seed
+    )
+    if model is None:
+        return survey.retries
+    retries = Retries(model)
+    for batch in read("looking ahead"):
+        retries.add(batch)
+    return retries
 
-    money: bool
-    retries: Retries = field(default_factory=Retries)
-    squares: float = 0.0
-    rows: int = 0
-    first: np.datetime64 | None = None
-    last: np.datetime64 | None = None
 
-    def watch(self, batches: Iterable[LoggedBatch]) -> Iterator[LoggedBatch]:
-        for batch in batches:
-            if batch.n:
-                self.retries.add(batch)
-                if self.money:
-                    known = batch.reward[np.isfinite(batch.reward)]
-                    self.squares += float(np.square(known).sum())
-                    self.rows += len(known)
-                earliest, latest = batch.decided_at.min(), batch.decided_at.max()
-                self.first = earliest if self.first is None else min(self.first, earliest)
-                self.last = latest if self.last is None else max(self.last, latest)
-            yield batch
-
-    @property
-    def scale(self) -> float:
-        """What rewards are divided by: 1 unless they are money."""
-        return float(np.sqrt(self.squares / self.rows)) if self.squares else 1.0
+def _reward_model(read: ReadLog, training: TrainingText, seed: int) -> RewardModel:
+    batches = (replace(batch, reward=training.rewards(batch)) for batch in read("fitting rewards"))
+    return fit_reward_model(batches, seed=seed)
 
 
 def _check(training: TrainingText, driver: DriverResult, passes: int, log: Path | None) -> None:
@@ -260,33 +315,30 @@ def _check(training: TrainingText, driver: DriverResult, passes: int, log: Path 
                 f"{log or 'LOG'} --out with-propensities.parquet"
             )
         raise UserError(f"{log or 'the log'}: no row can be learned from ({reasons}){advice}")
-    if driver.weighted_examples != training.rows * passes:
+    if driver.weighted_examples != training.examples * passes:
         raise RuntimeError(
-            f"VW learned from {driver.weighted_examples:g} examples; {training.rows * passes} "
+            f"VW learned from {driver.weighted_examples:g} examples; {training.examples * passes} "
             "were written"
         )
 
 
-def _progressive(driver: DriverResult, options: VwOptions, scale: float) -> float | None:
-    if options.explorer != "epsilon" or options.passes > 1:
-        return None
-    return -scale * driver.sum_loss / driver.weighted_examples
-
-
-def _record(log: Path | None, source: PropensitySource, survey: _Survey) -> LogRecord:
-    digest = size = None
-    if log is not None:
-        with log.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = log.stat().st_size
-    return LogRecord(
+def _record(
+    log: Path | None, source: PropensitySource, survey: Survey, parent: Parent | None
+) -> LogRecord:
+    record = LogRecord(
         name=None if log is None else log.name,
-        size_bytes=size,
-        sha256=digest,
+        size_bytes=None if log is None else log.stat().st_size,
+        sha256=None if log is None else sha256_of(log),
         propensity_source=source.value,
         first=utc_datetime(survey.first),
         last=utc_datetime(survey.last),
+        last_payment=utc_datetime(survey.last_payment),
     )
+    before = None if parent is None else parent.learned_until
+    own = until(record)
+    if before is None or own is None:
+        return record
+    return msgspec.structs.replace(record, last_payment=max(own, before))
 
 
 def _folder(out: Path) -> Path:

@@ -10,6 +10,7 @@ standard input and writes one line of JSON.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,13 @@ from pathlib import Path
 import msgspec
 
 from authopt.errors import UserError
+from authopt.logs.read_ahead import ahead
+
+_FOLDER = "AUTHOPT_VW_FOLDER"
+"""Environment variable: the folder that the driver's process works in."""
+
+_AHEAD = 4
+"""Pieces made ahead: a pipe holds little, and the driver would wait while a piece is made."""
 
 
 class DriverResult(msgspec.Struct, frozen=True):
@@ -31,7 +39,10 @@ class DriverResult(msgspec.Struct, frozen=True):
 
 
 def run_driver(
-    arguments: Sequence[str], text: Iterable[bytes | memoryview], passes: int = 1
+    arguments: Sequence[str],
+    text: Iterable[bytes | memoryview],
+    passes: int = 1,
+    folder: Path | None = None,
 ) -> DriverResult:
     """Let VW's driver learn from text.
 
@@ -44,22 +55,25 @@ def run_driver(
     passes
         times that the driver goes over the examples; from the second on it reads its own cache
         file.
+    folder
+        where the driver works: models that the text has it save go there, under relative names.
 
     Raises
     ------
     UserError
         If VW refuses its arguments, or ends before the text does.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as scratch:
         words = [*arguments, "--data", "/dev/stdin", "--quiet"]
         if passes > 1:
-            cache = str(Path(folder) / "cache")
+            cache = str(Path(scratch) / "cache")
             words += ["--passes", str(passes), "--cache_file", cache, "--kill_cache"]
             words += ["--holdout_off"]
-        said = Path(folder) / "stderr"
+        said = Path(scratch) / "stderr"
         with said.open("wb") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", __name__, *words],
+                env=None if folder is None else {**os.environ, _FOLDER: str(folder.resolve())},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -85,7 +99,7 @@ def _feed(process: subprocess.Popen[bytes], text: Iterable[bytes | memoryview]) 
     assert process.stdout is not None
     # A driver that has ended before the text did says why by itself.
     with suppress(BrokenPipeError):
-        for piece in text:
+        for piece in ahead(iter(text), _AHEAD):
             process.stdin.write(piece)
         process.stdin.close()
     answer = process.stdout.read()
@@ -105,6 +119,9 @@ def main(arguments: list[str]) -> None:
     """Learn from standard input, and say how it went."""
     from vowpalwabbit import Workspace, __version__
 
+    # Only now: a package that is found by the folder it runs in must have been imported.
+    if folder := os.environ.get(_FOLDER):
+        os.chdir(folder)
     workspace = Workspace(arg_list=arguments)
     loss, weight = workspace.get_sum_loss(), workspace.get_weighted_examples()
     workspace.finish()

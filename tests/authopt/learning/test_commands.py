@@ -38,7 +38,7 @@ def failed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return said
 
 
-@pytest.mark.parametrize("policy", ["vw", "success-rate", "best-route"])
+@pytest.mark.parametrize("policy", ["vw", "success-rate", "best-route", "best-time"])
 def test_every_policy_trains_and_loads_by_the_spec_that_it_names(
     log: Path, tmp_path: Path, policy: str
 ) -> None:
@@ -54,6 +54,35 @@ def test_the_table_says_what_was_learned_and_what_comes_next(log: Path, tmp_path
     assert result.exit_code == 0, result.output
     for said in ("400 decisions", "logging policy", "progressive value", "authopt evaluate"):
         assert said in result.stdout
+
+
+def test_the_interval_of_the_value_while_it_learned_is_told_and_kept(
+    log: Path, tmp_path: Path
+) -> None:
+    result = run(log, "--out", tmp_path / "model.vw", "--json")
+    told = json.loads(result.stdout)["progressive"]
+    manifest = read_manifest(tmp_path / "model.vw")
+    assert manifest.progressive_value == told["value"]
+    assert manifest.progressive_interval == (told["interval"]["lower"], told["interval"]["upper"])
+    assert told["decisions"] == 350
+
+
+@pytest.mark.parametrize(
+    ("options", "targets", "completed"),
+    [
+        (("--later", "fitted"), "observed", "50% of what follows"),
+        (("--targets", "dr"), "dr", None),
+        (("--targets", "pessimistic"), "pessimistic", None),
+    ],
+)
+def test_what_is_learned_can_be_chosen(
+    log: Path, tmp_path: Path, options: tuple[str, ...], targets: str, completed: str | None
+) -> None:
+    result = run(log, "--out", tmp_path / "model.vw", "--json", *options)
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)["completed"]
+    assert said is None if completed is None else completed in said
+    assert read_manifest(tmp_path / "model.vw").targets == targets
 
 
 def test_the_manifest_names_the_log_and_its_checksum(log: Path, tmp_path: Path) -> None:
@@ -112,7 +141,7 @@ def test_an_empty_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ("options", "said"),
     [
         (("--policy", "thompson"), "thompson"),
-        (("--epsilon", 0), "epsilon"),
+        (("--epsilon", -1), "epsilon"),
         (("--epsilon", 2), "epsilon"),
         (("--bits", 99), "bits"),
         (("--window", 10), "--window does not apply to --policy vw"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from authopt.errors import UserError
 from authopt.evaluation.engine import evaluate
 from authopt.features.vw_text import VwText
 from authopt.learning import train_vw as module
-from authopt.learning.train_vw import VwOptions, train_vw
+from authopt.learning.train_vw import train_vw
 from authopt.learning.training_text import (
     BAD_PROPENSITY,
     BAD_REWARD,
@@ -22,6 +23,7 @@ from authopt.learning.training_text import (
 from authopt.learning.vw_driver import run_driver
 from authopt.policies.vw import VwPolicy
 from authopt.policies.vw_manifest import VwManifest, manifest_path
+from authopt.policies.vw_options import VwOptions
 from tests.factories import logged_batch
 
 SUCCESS = 0.3 + 0.5 * np.random.default_rng(7).random((2, 3))
@@ -34,8 +36,9 @@ def chunks(batch: LoggedBatch, size: int = 1000) -> list[LoggedBatch]:
 
 def train(folder: Path, log: Iterable[LoggedBatch], **options: object) -> VwManifest:
     kept = list(log)
-    known = {name: options.pop(name) for name in ("reward_to_go",) if name in options}
-    return train_vw(lambda _: kept, folder / "model.vw", VwOptions(**options), **known)  # type: ignore[arg-type]
+    own = ("reward_to_go", "later", "targets")
+    known = {name: options.pop(name) for name in own if name in options}
+    return train_vw(lambda _: kept, folder / "model.vw", VwOptions(**options), **known).manifest  # type: ignore[arg-type]
 
 
 def value(folder: Path, n: int = 2000) -> float:
@@ -46,20 +49,30 @@ def value(folder: Path, n: int = 2000) -> float:
     return float((probability * SUCCESS[network.codes]).sum(1).mean())  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("explorer", ["epsilon", "squarecb"])
-def test_it_learns_the_best_route_of_each_network(tmp_path: Path, explorer: str) -> None:
-    train(tmp_path, [logged_batch(8000, attempts_per_payment=1)], explorer=explorer)
+@pytest.mark.parametrize(
+    ("explorer", "targets", "rows"),
+    [
+        ("epsilon", "observed", 8000),
+        ("squarecb", "observed", 8000),
+        pytest.param("epsilon", "dr", 3000, marks=pytest.mark.slow),
+    ],
+)
+def test_it_learns_the_best_route_of_each_network(
+    tmp_path: Path, explorer: str, targets: str, rows: int
+) -> None:
+    log = logged_batch(rows, attempts_per_payment=1)
+    train(tmp_path, [log], explorer=explorer, targets=targets)
     best = SUCCESS.max(1).mean()
     assert value(tmp_path) > best - 0.02 > SUCCESS.mean() + 0.1
 
 
 def test_regret_falls_with_more_data(tmp_path: Path) -> None:
     values = []
-    for rows in (100, 1000, 10_000):
+    for rows in (20, 10_000):
         train(tmp_path, [logged_batch(rows, attempts_per_payment=1)])
         values.append(value(tmp_path))
-    assert values == sorted(values)
-    assert values[-1] > values[0] + 0.02
+    assert values[0] < values[1] - 0.02
+    assert values[1] > SUCCESS.max(1).mean() - 0.02
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_chunks(tmp_path: Path) -> None:
@@ -77,10 +90,10 @@ def test_the_driver_reads_exactly_what_serving_writes(
     batch = logged_batch(300)
     written: list[bytes] = []
 
-    def kept(arguments: list[str], text: Iterable[memoryview], passes: int) -> object:
+    def kept(arguments: list[str], text: Iterable[memoryview], *rest: Any) -> object:
         pieces = [bytes(piece) for piece in text]
-        written.extend(pieces)
-        return run_driver(arguments, pieces, passes)
+        written.extend(piece for piece in pieces if not piece.startswith(b"save_"))
+        return run_driver(arguments, pieces, *rest)
 
     monkeypatch.setattr(module, "run_driver", kept)
     manifest = train(tmp_path, chunks(batch, 100))
@@ -96,29 +109,9 @@ def test_the_driver_reads_exactly_what_serving_writes(
         labels = [label for label, _ in lines]
         assert labels[0] == "shared "
         cost, probability = labels[1 + int(batch.chosen[row])].split(":")[1:]
-        assert float(probability) == batch.propensity[row]
+        assert float(probability) == 1.0
         assert sum(bool(label) for label in labels[1:]) == 1
         assert float(cost) in (0.0, -1.0)
-
-
-def test_the_progressive_value_is_ips_of_the_policy_that_learns(tmp_path: Path) -> None:
-    from vowpalwabbit import Workspace
-
-    batch = logged_batch(500, attempts_per_payment=1)
-    manifest = train(tmp_path, [batch])
-    writer = VwText(manifest.features)
-    vw = Workspace(arg_list=[*manifest.vw_arguments, "--quiet"])
-    total = 0.0
-    for row in range(batch.n):
-        one = batch.decisions().take(slice(row, row + 1))
-        text, chosen = writer.one(one), int(batch.chosen[row])
-        predicted = np.array(vw.predict(text), np.float64)
-        total += batch.reward[row] * predicted[chosen] / batch.propensity[row]
-        lines = text.split("\n")
-        lines[1 + chosen] = f"0:{-batch.reward[row]}:{batch.propensity[row]} " + lines[1 + chosen]
-        vw.learn("\n".join(lines))
-    vw.finish()
-    assert manifest.progressive_value == pytest.approx(total / batch.n, abs=1e-5)
 
 
 def test_the_trained_policy_beats_the_logging_policy_off_policy(tmp_path: Path) -> None:
@@ -238,7 +231,7 @@ def test_the_manifest_says_where_the_model_is_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"epsilon": 0.0},
+        {"epsilon": -0.1},
         {"epsilon": 1.5},
         {"learning_rate": 0.0},
         {"power_t": 2.0},
