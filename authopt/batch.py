@@ -133,7 +133,7 @@ class DecisionBatch:
         n, m = self.n, self.m
         if len(self.offsets) != n + 1 or self.offsets[0] != 0 or self.offsets[-1] != m:
             raise ValueError(f"offsets must run from 0 to {m} in {n + 1} steps")
-        if n and int(np.diff(self.offsets).min()) < 1:
+        if n and (m if n == 1 else int(np.diff(self.offsets).min())) < 1:
             raise ValueError("every decision needs at least one action")
         per_decision = {name: getattr(self, name) for name in self._per_decision_names()}
         for name, column in (per_decision | dict(self.context)).items():

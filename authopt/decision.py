@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
-import pyarrow as pa
 
-from authopt.actions import STOP_ROUTE, Action
-from authopt.batch import (
-    BoolArray,
-    Categorical,
-    Column,
-    DecisionBatch,
-    FloatArray,
-    IntArray,
-    LoggedBatch,
-)
+from authopt.actions import Action
+from authopt.asked import Asked, asked, with_stop
+from authopt.batch import BoolArray, Column, DecisionBatch, FloatArray, IntArray, LoggedBatch
+from authopt.one_decision import asked_of_one, draw_one, is_distribution
 from authopt.policies.priority import by_priority
 from authopt.policies.protocol import Policy
-from authopt.rules import DEFAULT_RULES, Allowed, Rules, apply_rules
+from authopt.rules import DEFAULT_RULES, Rules
 from authopt.rules.apply import ReasonArray
 from authopt.rules.tables import NO_REASON
 from authopt.sampling import DEFAULT_SALT, normalise, sample, uniforms
@@ -91,7 +84,7 @@ class Decided:
         outcome
             columns of length n by name.
         """
-        eligible = _eligible(self.batch, self.keep)
+        eligible = self.batch if self.keep.all() else self.batch.keep_actions(self.keep)
         chosen, probability = self.chosen, self.probability
         if eligible is not self.batch:
             chosen = np.cumsum(self.keep)[self.chosen_action] - 1 - eligible.offsets[:-1]
@@ -134,10 +127,8 @@ def decide(
     ValueError
         If the policy gives a decision no probability distribution.
     """
-    batch, allowed = _allowed(batch, rules)
-    eligible = _eligible(batch, allowed.keep)
-    probability = normalise(eligible, policy.probabilities(eligible))
-    return _drawn(batch, allowed, eligible, probability, salt, np.zeros(batch.n, np.bool_), None)
+    found = _asked(batch, rules)
+    return _drawn(found, policy.probabilities(found.eligible), salt)
 
 
 def decide_safely(
@@ -163,26 +154,24 @@ def decide_safely(
         the merchant's routes, best first.
     """
     try:
-        batch, allowed = _allowed(batch, rules)
+        found = _asked(batch, rules)
     except Exception:
         _log.exception(RULES_FAILED)
         return _all_stop(batch, RULES_FAILED)
-    eligible = _eligible(batch, allowed.keep)
-    fallback = by_priority(eligible, priority)
+    eligible = found.eligible
     try:
         given = np.asarray(policy.probabilities(eligible), np.float64)
     except Exception as error:
         _log.exception(POLICY_FAILED)
         why = f"{POLICY_FAILED}: {type(error).__name__}"
-        everywhere = np.ones(batch.n, np.bool_)
-        return _drawn(batch, allowed, eligible, fallback, salt, everywhere, why)
+        return _fallen_back(found, priority, why, salt)
     broken = _broken(eligible, given)
-    text: str | None = None
-    if broken.any():
-        _log.error("%s for %d of %d decisions", NO_DISTRIBUTION, broken.sum(), batch.n)
-        text = NO_DISTRIBUTION
-        given = np.where(np.repeat(broken, eligible.counts), fallback, np.resize(given, eligible.m))
-    return _drawn(batch, allowed, eligible, normalise(eligible, given), salt, broken, text)
+    if broken is None:
+        return _drawn(found, given, salt)
+    _log.error("%s for %d of %d decisions", NO_DISTRIBUTION, broken.sum(), eligible.n)
+    fallback = by_priority(eligible, priority)
+    given = np.where(np.repeat(broken, eligible.counts), fallback, np.resize(given, eligible.m))
+    return _drawn(found, given, salt, broken, NO_DISTRIBUTION)
 
 
 def decide_by_priority(
@@ -194,115 +183,92 @@ def decide_by_priority(
 ) -> Decided:
     """Decide without a policy: the rules, then :func:`by_priority`, with ``why`` as the reason."""
     try:
-        batch, allowed = _allowed(batch, rules)
+        found = _asked(batch, rules)
     except Exception:
         _log.exception(RULES_FAILED)
         return _all_stop(batch, RULES_FAILED)
-    eligible = _eligible(batch, allowed.keep)
-    everywhere = np.ones(batch.n, np.bool_)
-    chosen = by_priority(eligible, priority)
-    return _drawn(batch, allowed, eligible, chosen, DEFAULT_SALT, everywhere, why)
+    return _fallen_back(found, priority, why, DEFAULT_SALT)
 
 
-def _allowed(batch: DecisionBatch, rules: Rules) -> tuple[DecisionBatch, Allowed]:
-    """The batch, with ``stop`` where it has to be added, and what the rules leave of it."""
-    allowed = apply_rules(batch, rules)
-    if allowed.keep.all():
-        return batch, allowed
-    left = batch.sum_by_decision(allowed.keep.astype(np.float64))
-    if left.all():
-        return batch, allowed
-    return _with_stop(batch, allowed, left == 0)
-
-
-def _with_stop(
-    batch: DecisionBatch, allowed: Allowed, lacking: BoolArray
-) -> tuple[DecisionBatch, Allowed]:
-    """Add the action ``stop``, which no rule forbids, to the decisions where ``lacking``."""
-    routes = batch.routes if STOP_ROUTE in batch.routes else (*batch.routes, STOP_ROUTE)
-    at = batch.offsets[1:][lacking]
-    offsets = batch.offsets + np.concatenate([[0], np.cumsum(lacking)])
-    with_stop = replace(
-        batch,
-        routes=routes,
-        action_route=np.insert(batch.action_route, at, routes.index(STOP_ROUTE)),
-        action_delay_s=np.insert(batch.action_delay_s, at, 0),
-        offsets=offsets.astype(np.int64),
-        action_features={
-            name: _with_missing(column, at) for name, column in batch.action_features.items()
-        },
-    )
-    return with_stop, replace(
-        allowed,
-        keep=np.insert(allowed.keep, at, True),
-        reason=np.insert(allowed.reason, at, NO_REASON),
-    )
-
-
-def _with_missing(column: Column, at: IntArray) -> Column:
-    """A column of length m with a missing value put in before each of the positions ``at``."""
-    if isinstance(column, Categorical):
-        return Categorical(np.insert(column.codes, at, -1), column.categories)
-    if isinstance(column, pa.Array):
-        position = np.insert(np.arange(len(column), dtype=np.int64), at, -1)
-        return column.take(pa.array(position, mask=position < 0))
-    missing = np.datetime64("NaT") if column.dtype.kind == "M" else np.nan
-    return np.insert(column, at, missing)
+def _asked(batch: DecisionBatch, rules: Rules) -> Asked:
+    return asked_of_one(batch, rules) if batch.n == 1 else asked(batch, rules)
 
 
 def _all_stop(batch: DecisionBatch, why: str) -> Decided:
     """Every decision stops, by an action added to those asked where it is not among them."""
-    nothing = Allowed(
-        keep=batch.is_stop,
-        reason=np.where(batch.is_stop, NO_REASON, 0).astype(np.int16),
-        reasons=(why,),
-        unknown_code=np.zeros(batch.n, np.bool_),
-    )
-    lacking = batch.sum_by_decision(batch.is_stop.astype(np.float64)) == 0
-    batch, allowed = _with_stop(batch, nothing, lacking)
-    eligible = _eligible(batch, allowed.keep)
-    everywhere = np.ones(batch.n, np.bool_)
-    chosen = by_priority(eligible, ())
-    return _drawn(batch, allowed, eligible, chosen, DEFAULT_SALT, everywhere, why)
+    reason = np.where(batch.is_stop, NO_REASON, 0).astype(np.int16)
+    return _fallen_back(with_stop(batch, reason, (why,)), (), why, DEFAULT_SALT)
 
 
-def _eligible(batch: DecisionBatch, keep: BoolArray) -> DecisionBatch:
-    return batch if keep.all() else batch.keep_actions(keep)
+def _fallen_back(found: Asked, priority: Sequence[str], why: str, salt: str) -> Decided:
+    everywhere = np.ones(found.batch.n, np.bool_)
+    return _drawn(found, by_priority(found.eligible, priority), salt, everywhere, why)
 
 
 def _drawn(
-    batch: DecisionBatch,
-    allowed: Allowed,
-    eligible: DecisionBatch,
-    probability: FloatArray,
+    found: Asked,
+    given: FloatArray,
     salt: str,
-    fell_back: BoolArray,
-    fallback: str | None,
+    fell_back: BoolArray | None = None,
+    fallback: str | None = None,
 ) -> Decided:
-    drawn = eligible.offsets[:-1] + sample(eligible, probability, uniforms(batch.decision_id, salt))
-    over_all, chosen = probability, drawn - batch.offsets[:-1]
-    if eligible is not batch:
-        over_all = np.zeros(batch.m)
-        over_all[allowed.keep] = probability
-        chosen = np.flatnonzero(allowed.keep)[drawn] - batch.offsets[:-1]
+    n = found.batch.n
+    probability, chosen, propensity = (draw_one if n == 1 else draw)(found, given, salt)
     return Decided(
-        batch=batch,
-        keep=allowed.keep,
-        reason=allowed.reason,
-        reasons=allowed.reasons,
-        probability=over_all,
+        batch=found.batch,
+        keep=found.keep,
+        reason=found.reason,
+        reasons=found.reasons,
+        probability=probability,
         chosen=chosen,
-        propensity=probability[drawn],
-        fell_back=fell_back,
+        propensity=propensity,
+        fell_back=np.zeros(n, np.bool_) if fell_back is None else fell_back,
         fallback=fallback,
     )
 
 
-def _broken(batch: DecisionBatch, given: FloatArray) -> BoolArray:
-    """bool[n], where the numbers that a policy gave are no distribution over the actions."""
+def draw(asked: Asked, given: FloatArray, salt: str) -> tuple[FloatArray, IntArray, FloatArray]:
+    """Draw an action of every decision.
+
+    Parameters
+    ----------
+    asked
+        n decisions with m actions.
+    given
+        what a policy gives of the eligible actions; normalised here.
+    salt
+        of the hash that draws.
+
+    Returns
+    -------
+    tuple
+        float64[m], the probability of every action; int64[n], the position of the drawn action of
+        each decision; float64[n], its probability.
+
+    Raises
+    ------
+    ValueError
+        If a decision is given no probability distribution.
+    """
+    batch, eligible = asked.batch, asked.eligible
+    probability = normalise(eligible, given)
+    drawn = eligible.offsets[:-1] + sample(eligible, probability, uniforms(batch.decision_id, salt))
+    if eligible is batch:
+        return probability, drawn - batch.offsets[:-1], probability[drawn]
+    over_all = np.zeros(batch.m)
+    over_all[asked.keep] = probability
+    chosen = np.flatnonzero(asked.keep)[drawn] - batch.offsets[:-1]
+    return over_all, chosen, probability[drawn]
+
+
+def _broken(batch: DecisionBatch, given: FloatArray) -> BoolArray | None:
+    """bool[n], where a policy's numbers are no distribution over the actions; None: nowhere."""
     if given.shape != (batch.m,):
         return np.ones(batch.n, np.bool_)
+    if batch.n == 1:
+        return None if is_distribution(given) else np.ones(1, np.bool_)
     sound = np.isfinite(given) & (given >= 0)
     total = batch.sum_by_decision(np.where(sound, given, 0.0))
     all_sound = batch.sum_by_decision((~sound).astype(np.float64)) == 0
-    return np.asarray(~(all_sound & (total > 0) & np.isfinite(total)))
+    broken = ~(all_sound & (total > 0) & np.isfinite(total))
+    return np.asarray(broken) if broken.any() else None

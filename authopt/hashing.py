@@ -9,6 +9,8 @@ MurmurHash3 (Appleby, ``fmix64``) over them. It is not meant to resist an advers
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -102,9 +104,19 @@ def hash_strings(strings: pa.StringArray) -> UIntArray:
 
 def salted(hashes: UIntArray, salt: str) -> UIntArray:
     """A second hash of the same ids, independent of the first in all but name."""
-    return _mix_array(hashes ^ np.uint64(_mix(hash_text(salt))))
+    return _mix_array(hashes ^ np.uint64(_hash_of_salt(salt)))
+
+
+@lru_cache(maxsize=1024)
+def _hash_of_salt(salt: str) -> int:
+    return _mix(hash_text(salt))
 
 
 def unit_interval(hashes: UIntArray) -> FloatArray:
     """Hashes as float64 in [0, 1), from their upper 53 bits."""
     return (hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def unit_of(text: str, salt: str) -> float:
+    """In [0, 1): what :func:`unit_interval` gives for one string's salted hash."""
+    return (_mix(hash_text(text) ^ _hash_of_salt(salt)) >> 11) * 2.0**-53

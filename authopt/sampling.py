@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyarrow as pa
 
 from authopt.batch import DecisionBatch, FloatArray, IntArray
-from authopt.hashing import hash_strings, salted, unit_interval
+from authopt.hashing import hash_strings, salted, unit_interval, unit_of
 
 DEFAULT_SALT = "authopt"
+
+_IN_TURN = 8
+"""So many numbers numpy adds one after the other, the first one last; more of them in pairs."""
 
 
 def uniforms(decision_id: pa.StringArray, salt: str = DEFAULT_SALT) -> FloatArray:
     """float64[n] in [0, 1), fixed by the decision id and the salt."""
-    return unit_interval(salted(hash_strings(decision_id), "sample:" + salt))
+    return unit_interval(salted(hash_strings(decision_id), f"sample:{salt}"))
+
+
+def uniform_of(decision_id: pa.StringArray, salt: str = DEFAULT_SALT) -> float:
+    """As :func:`uniforms` for one decision."""
+    if decision_id.null_count:
+        raise ValueError("cannot hash missing ids")
+    return unit_of(decision_id[0].as_py(), f"sample:{salt}")
 
 
 def normalise(batch: DecisionBatch, probabilities: FloatArray) -> FloatArray:
@@ -27,6 +39,8 @@ def normalise(batch: DecisionBatch, probabilities: FloatArray) -> FloatArray:
     probabilities = np.asarray(probabilities, np.float64)
     if len(probabilities) != batch.m:
         raise ValueError(f"expected {batch.m} probabilities, got {len(probabilities)}")
+    if batch.n == 1:
+        return np.array(normalise_one(probabilities.tolist()))
     lowest, highest = probabilities.min(initial=0.0), probabilities.max(initial=0.0)
     if not (lowest >= 0 and highest < np.inf):
         raise ValueError("a probability is negative or not finite")
@@ -34,6 +48,34 @@ def normalise(batch: DecisionBatch, probabilities: FloatArray) -> FloatArray:
     if not (totals > 0).all():
         raise ValueError("the probabilities of a decision sum to 0")
     return probabilities / np.repeat(totals, batch.counts)
+
+
+def normalise_one(probabilities: list[float]) -> list[float]:
+    """As :func:`normalise` for the probabilities of one decision, bit for bit."""
+    if not are_possible(probabilities):
+        raise ValueError("a probability is negative or not finite")
+    total = total_of(probabilities)
+    if not total > 0:
+        raise ValueError("the probabilities of a decision sum to 0")
+    return [each / total for each in probabilities]
+
+
+def are_possible(probabilities: list[float]) -> bool:
+    """Whether every number is finite and not negative."""
+    for each in probabilities:  # noqa: SIM110, a generator takes twice as long
+        if not 0.0 <= each < math.inf:
+            return False
+    return True
+
+
+def total_of(values: list[float]) -> float:
+    """As :meth:`DecisionBatch.sum_by_decision` for one decision: added up in numpy's order."""
+    if len(values) > _IN_TURN:
+        return float(np.add.reduceat(np.array(values), [0]).item(0))
+    rest = 0.0
+    for each in values[1:]:
+        rest += each
+    return values[0] + rest
 
 
 def sample(batch: DecisionBatch, probabilities: FloatArray, uniform: FloatArray) -> IntArray:
@@ -57,7 +99,7 @@ def sample(batch: DecisionBatch, probabilities: FloatArray, uniform: FloatArray)
         Never an action of probability 0.
     """
     if batch.n == 1:
-        return np.array([_draw_one(probabilities.tolist(), float(uniform[0]))], np.int64)
+        return np.array([sample_one(probabilities.tolist(), float(uniform[0]))], np.int64)
     chosen = np.empty(batch.n, np.int64)
     rows = np.arange(batch.n)
     at, left = batch.offsets[:-1].copy(), batch.counts
@@ -79,8 +121,8 @@ def sample(batch: DecisionBatch, probabilities: FloatArray, uniform: FloatArray)
     return chosen
 
 
-def _draw_one(probabilities: list[float], uniform: float) -> int:
-    """As :func:`sample` for a single decision, with the same sums, without arrays."""
+def sample_one(probabilities: list[float], uniform: float) -> int:
+    """As :func:`sample` for one decision, with the same sums, without arrays."""
     total, last_possible = 0.0, 0
     for position, probability in enumerate(probabilities):
         total += probability

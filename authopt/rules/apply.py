@@ -156,27 +156,43 @@ def _by_networks(batch: DecisionBatch, rules: Rules) -> tuple[IntArray, BoolArra
 def _reasons(batch: DecisionBatch, known: Standing, rules: NetworkRules) -> IntArray:
     """int64[m], the network's rule that forbids each action in one period; -1 where none does."""
     found = broken_limit(batch, known.network, rules.limits)
+    of_codes, wait_s, waiting = reasons_by_codes(batch, known, rules)
+    of_decision = batch.decision_of_action
+    codes = of_codes[of_decision]
+    if wait_s.any():
+        since_last = known_seconds(batch, "seconds_since_last_attempt")
+        early = (since_last - wait_s)[of_decision] + batch.action_delay_s < 0
+        codes = np.where(early, waiting[of_decision], codes)
+    return np.where(found >= 0, found, codes)
+
+
+def reasons_by_codes(
+    batch: DecisionBatch, known: Standing, rules: NetworkRules
+) -> tuple[IntArray, IntArray, IntArray]:
+    """What the codes of the previous attempts forbid in one period.
+
+    Returns
+    -------
+    tuple
+        int64[n] each: the rule that forbids any attempt, -1 where none does; the least wait from
+        the last attempt, seconds; the rule that forbids an attempt before that.
+    """
     first_response = len(rules.limits.text)
     by_response = _response_reason(batch, known, rules.response)
     of_codes = np.where(by_response >= 0, first_response + by_response, NO_REASON)
     later = batch.attempt > 1
-    wait_s: IntArray | None = None
+    wait_s = waiting = np.zeros(batch.n, np.int64)
     if known.has_advice.any():
         first_advice = first_response + len(rules.response.text)
         by_advice = _advice_reason(batch, known, rules.advice)
         by_advice = np.where(by_advice >= 0, first_advice + by_advice, NO_REASON)
         of_codes = np.where(of_codes >= 0, of_codes, by_advice)
-        wait_s = rules.advice.wait_s[known.network, known.advice] * (later & (of_codes < 0))
+        at = known.network, known.advice
+        wait_s = rules.advice.wait_s[at] * (later & (of_codes < 0))
+        waiting = first_advice + rules.advice.row[at].astype(np.int64)
     if not later.all():
         of_codes = np.where(later, of_codes, NO_REASON)
-    of_decision = batch.decision_of_action
-    codes = of_codes[of_decision]
-    if wait_s is not None and wait_s.any():
-        since_last = known_seconds(batch, "seconds_since_last_attempt")
-        early = (since_last - wait_s)[of_decision] + batch.action_delay_s < 0
-        waiting = first_advice + rules.advice.row[known.network, known.advice]
-        codes = np.where(early, waiting[of_decision], codes)
-    return np.where(found >= 0, found, codes)
+    return of_codes, wait_s, waiting
 
 
 def _response_reason(batch: DecisionBatch, known: Standing, table: CodeTable) -> IntArray:

@@ -25,7 +25,7 @@ def print_explanation(explained: Explanation, batch: DecisionBatch, console: Con
         f"{f'{at:%Y-%m-%d %H:%M:%S} UTC' if at else 'at an unknown time'}",
         style="bold",
     )
-    known = _known(batch)
+    known = known_context(batch)
     if known:
         console.print(escape(", ".join(known)), style="dim")
     console.print()
@@ -49,7 +49,7 @@ def print_sentences(file: str, merchant: MerchantRules, console: Console) -> Non
     console.print(lines)
 
 
-def _known(batch: DecisionBatch) -> list[str]:
+def known_context(batch: DecisionBatch) -> list[str]:
     """The context, in words; references stay out of sight."""
     said = []
     for name, column in batch.context.items():

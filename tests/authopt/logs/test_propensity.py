@@ -193,6 +193,7 @@ def test_the_propensity_of_a_payment_comes_from_a_model_that_never_saw_it() -> N
     assert estimate_propensities([split]).report.log_loss < 0.3
 
 
+@pytest.mark.slow
 def test_rows_in_any_order_and_chunks_give_the_same_propensities(
     estimate: PropensityEstimate,
 ) -> None:

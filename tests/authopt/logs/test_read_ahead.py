@@ -13,6 +13,8 @@ from authopt.logs.read_ahead import ahead
 def test_the_items_come_in_order_and_all_of_them() -> None:
     assert list(ahead(iter(range(20)))) == list(range(20))
     assert list(ahead(iter(()))) == []
+    assert list(ahead(iter(range(20)), 7)) == list(range(20))
+    assert list(ahead(iter(range(3)), 7)) == [0, 1, 2]
 
 
 def test_the_next_item_is_made_while_one_is_in_use() -> None:
@@ -29,7 +31,8 @@ def test_the_next_item_is_made_while_one_is_in_use() -> None:
     assert list(coming) == [2]
 
 
-def test_at_most_one_item_is_made_ahead() -> None:
+@pytest.mark.parametrize("depth", [1, 4])
+def test_no_more_items_are_made_ahead_than_asked_for(depth: int) -> None:
     made: list[int] = []
 
     def items() -> Iterator[int]:
@@ -37,8 +40,8 @@ def test_at_most_one_item_is_made_ahead() -> None:
             made.append(item)
             yield item
 
-    for item in ahead(items()):
-        assert len(made) <= item + 2
+    for item in ahead(items(), depth):
+        assert len(made) <= item + 1 + depth
 
 
 def test_an_error_comes_where_its_item_would_have_come() -> None:
