@@ -1,0 +1,1 @@
+"""Who wins: policies over places and seeds, each as one file that is computed once."""
