@@ -255,6 +255,7 @@ def covered(policy: Policy, seeds: range, payments: int) -> list[bool]:
 
 
 @pytest.mark.parametrize("policy", [Uniform(), Priority(DEFAULT_ORDER)], ids=lambda each: each.name)
+@pytest.mark.slow
 def test_the_default_interval_covers_the_truth(policy: Policy) -> None:
     assert np.mean(covered(policy, range(100, 120), 600)) >= 0.85
 

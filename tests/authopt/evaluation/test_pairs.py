@@ -99,6 +99,7 @@ def test_the_bootstrap_draws_the_same_buckets_for_both_policies() -> None:
     ("epsilon", "n"), [pytest.param(0.3, 500, marks=pytest.mark.slow), (0.1, 300)]
 )
 @pytest.mark.parametrize("unsupported", [False, True])
+@pytest.mark.slow
 def test_the_covering_interval_holds_the_true_difference(
     epsilon: float, n: int, unsupported: bool
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_column_with_more_values_than_anyone_can_read_is_refused() -> None:
         evaluate([batch], [Uniform()], segments=["merchant_id"])
 
 
+@pytest.mark.slow
 def test_among_many_segments_of_pure_noise_none_stands_out_more_often_than_stated() -> None:
     alarms = 0
     for seed in range(60):

@@ -5,6 +5,7 @@ from functools import reduce
 from operator import add
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def _answer(sums: EvaluationSums) -> dict[str, object]:
 
 @settings(max_examples=20)
 @given(st.data())
+@pytest.mark.slow
 def test_parts_of_a_log_merged_in_any_order_give_the_same_evaluation(data: st.DataObject) -> None:
     n = data.draw(st.integers(2, 60))
     log = logged_batch(n, seed=data.draw(st.integers(0, 1000)))

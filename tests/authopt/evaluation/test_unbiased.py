@@ -78,16 +78,19 @@ def test_ips_and_dr_are_unbiased_over_all_logs_of_three_rows() -> None:
     assert found["dr"][0] == pytest.approx(TRUTH, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_self_normalised_ips_and_the_direct_method_are_biased() -> None:
     found = expectations(2, given(WRONG))
     assert abs(found["snips"][0] - TRUTH) > 0.01
     assert abs(found["dm"][0] - TRUTH) > 0.01
 
 
+@pytest.mark.slow
 def test_the_direct_method_is_unbiased_with_the_true_model() -> None:
     assert expectations(2, given(TINY.approval))["dm"][0] == pytest.approx(TRUTH, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_true_model_lowers_the_variance_of_doubly_robust_below_that_of_ips() -> None:
     found = expectations(2, given(TINY.approval))
     assert found["dr"][1] < 0.8 * found["ips"][1]

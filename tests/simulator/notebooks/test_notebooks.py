@@ -24,6 +24,9 @@ FOREIGN = (
 
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
+LONG = ("03", "05")
+"""Notebooks that run for half a minute."""
+
 
 def test_there_are_the_five_notebooks() -> None:
     assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
@@ -31,7 +34,13 @@ def test_there_are_the_five_notebooks() -> None:
 
 
 @pytest.mark.timeout(1_800)
-@each_notebook
+@pytest.mark.parametrize(
+    "notebook",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem[:2] in LONG))
+        for path in NOTEBOOKS
+    ],
+)
 def test_every_cell_runs_from_any_folder_without_a_warning(notebook: Path, tmp_path: Path) -> None:
     content = executed(notebook, tmp_path)
     said = [output for output in outputs(content) if output.output_type in ("stream", "error")]
