@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authopt.errors import UserError
+from authopt.policies.family import SpecError
 from authopt.policies.logged import LoggedPolicy
 from authopt.policies.protocol import Policy
-from authopt.policies.spec import SpecError, load_policy
+from authopt.policies.spec import load_policy
 
 _log = logging.getLogger(__name__)
 
 NOT_LOADED = "the policy could not be loaded"
+
+NO_FLOOR = (
+    "was made with epsilon 0: it may be evaluated, but not decide what is logged, as that log "
+    "could judge no other policy. Train it with --epsilon above 0, or add ,epsilon=0.05"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,15 @@ def load_active(spec: str) -> ActivePolicy:
     except Exception as error:
         _log.exception(NOT_LOADED)
         return ActivePolicy(name, fault=f"{NOT_LOADED}: {type(error).__name__}")
+    if not may_log(policy):
+        _log.error("%s %s", spec, NO_FLOOR)
+        return ActivePolicy(name, sha256, fault=f"the policy {NO_FLOOR}")
     return ActivePolicy(policy.name, sha256, policy)
+
+
+def may_log(policy: Policy) -> bool:
+    """Whether a policy keeps the floor that it should have; those that make no claim may."""
+    return bool(getattr(policy, "may_log", True))
 
 
 def model_file(spec: str) -> Path | None:
@@ -83,6 +97,8 @@ def check_spec(spec: str) -> None:
         raise
     if isinstance(policy, LoggedPolicy):
         raise UserError("policy 'logged' only repeats what a log holds; it cannot decide")
+    if not may_log(policy):
+        raise UserError(f"policy {spec!r} {NO_FLOOR}")
 
 
 def _names_a_file(spec: str) -> bool:

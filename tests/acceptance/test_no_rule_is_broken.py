@@ -36,7 +36,7 @@ from authopt.decision import (
     decide_by_priority,
     decide_safely,
 )
-from authopt.learning.train_vw import VwOptions, train_vw
+from authopt.learning.train_vw import train_vw
 from authopt.payments import CONTEXT_BY_NAME, Kind
 from authopt.policies.best_route import BestRoute
 from authopt.policies.mixed import mixed
@@ -46,6 +46,7 @@ from authopt.policies.success_rate import SuccessRate
 from authopt.policies.table import TablePolicy
 from authopt.policies.uniform import Uniform
 from authopt.policies.vw import VwPolicy
+from authopt.policies.vw_options import VwOptions
 from authopt.rules import Rules, apply_rules
 from service.active_policy import ActivePolicy
 from service.api.decisions import NOT_RECORDED
