@@ -115,7 +115,7 @@ def _print(board: Board) -> None:
     answer.print(heading(board), markup=False, soft_wrap=True)
     answer.print(finding(board), markup=False, style="bold", soft_wrap=True)
     answer.print()
-    answer.print(table_of(board))
+    answer.print(table_of(board, answer.width))
     answer.print()
     answer.print(NOTE, markup=False, style="dim")
     answer.print()

@@ -28,26 +28,37 @@ def heading(board: Board) -> str:
     )
 
 
-def table_of(board: Board) -> Table:
+WIDE = 150
+"""Characters that the whole table takes; where there are fewer, it has the columns that matter."""
+
+_COLUMNS = ("paid", "±", "difference", "95%", "gap A", "gap B", "first attempts",
+            "attempts", "lost", "explored", "seconds")  # fmt: skip
+_NARROW = ("paid", "difference", "95%", "gap A", "gap B")
+
+
+def table_of(board: Board, width: int = WIDE) -> Table:
     """One policy a row, the best first; oracles are set apart by colour."""
+    shown = _COLUMNS if width >= WIDE else _NARROW
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     table.add_column("", no_wrap=True)
-    table.add_column("policy", no_wrap=True)
-    for name in ("paid", "±", "difference", "95%", "gap A", "gap B", "first attempts",
-                 "attempts", "lost", "explored", "seconds"):  # fmt: skip
+    table.add_column("policy", overflow="fold")
+    for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     for each in board.standings:
-        table.add_row(*_row(board, each), style=_style(board, each))
+        cells = dict(zip(_COLUMNS, _figures(each), strict=True))
+        row = [cells[name] for name in shown]
+        table.add_row(_mark(board, each), each.label, *row, style=_style(board, each))
     return table
 
 
-def _row(board: Board, each: Standing) -> list[str]:
+def _mark(board: Board, each: Standing) -> str:
     mark = ">" if each.label == board.reference else ""
     mark += "A" if each.label == board.cascade else ""
-    mark += "B" if each.label == board.static else ""
+    return mark + ("B" if each.label == board.static else "")
+
+
+def _figures(each: Standing) -> list[str]:
     return [
-        mark,
-        each.label,
         f"{each.value.mean:.2%}",
         _half(each.value, 100.0, ".2f"),
         "" if each.difference is None else f"{10_000 * each.difference.mean:+.1f}",
