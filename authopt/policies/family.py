@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +59,20 @@ class Options:
         if text not in ("yes", "no"):
             raise SpecError(f"policy {self.spec!r}: {key} is {text!r}; expected yes or no")
         return text == "yes"
+
+    def refuse(self, keys: Iterable[str]) -> None:
+        """Refuse keys that would change what a policy of a file has learned.
+
+        Raises
+        ------
+        SpecError
+            If one of them is given.
+        """
+        if fixed := [key for key in keys if key in self.values]:
+            raise SpecError(
+                f"policy {self.spec!r}: {', '.join(fixed)} cannot be changed on what has learned. "
+                "Leave out the key, or begin anew without the file"
+            )
 
     def list(self, key: str, separator: str) -> tuple[str, ...] | None:
         """The parts between the separators, without blanks around them and without empty ones."""

@@ -30,7 +30,7 @@ from authopt.batch import DecisionBatch, FloatArray, IntArray, LoggedBatch
 from authopt.errors import UserError
 from authopt.policies.bandits.hedging import hedge_others
 from authopt.policies.bandits.segments import Key, check_dimensions, keys_of, outcomes_of
-from authopt.policies.bandits.spec_keys import one_of, refuse_fixed
+from authopt.policies.bandits.spec_keys import one_of
 from authopt.policies.best_route import best_of_each
 from authopt.policies.family import EPSILON, Family, Options, SpecError
 from authopt.policies.state_file import read_state, write_state
@@ -312,7 +312,7 @@ def _make(file: Path | None, options: Options) -> SuccessRate:
             one_of(options, "start", ("shrunken", "full")),
             one_of(options, "hedge", ("all", "others")),
         )
-    refuse_fixed(options, (*FIXED, "start", "hedge"), "success-rate")
+    options.refuse((*FIXED, "start", "hedge"))
     policy = SuccessRate.load(file)
     hedging = options.number("hedging", policy.hedging)
     if not 0.0 <= hedging <= 1.0:

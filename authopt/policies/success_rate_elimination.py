@@ -29,8 +29,8 @@ from authopt.batch import DecisionBatch, FloatArray, LoggedBatch
 from authopt.errors import UserError
 from authopt.policies.bandits.downtime import Downtime, Rule, Score, ScoreRecord
 from authopt.policies.bandits.hedging import hedge_others
-from authopt.policies.bandits.segments import check_dimensions, check_unit_rewards, outcomes_of
-from authopt.policies.bandits.spec_keys import one_of, refuse_fixed
+from authopt.policies.bandits.segments import check_dimensions, unit_outcomes_of
+from authopt.policies.bandits.spec_keys import one_of
 from authopt.policies.best_route import best_of_each
 from authopt.policies.family import EPSILON, Family, Options
 from authopt.policies.state_file import read_state, write_state
@@ -111,8 +111,7 @@ class SuccessRateElimination:
         UserError
             If a reward is not from 0 to 1.
         """
-        outcomes = outcomes_of(batch, self.downtime.dimensions)
-        check_unit_rewards(self.name, outcomes)
+        outcomes = unit_outcomes_of(self.name, batch, self.downtime.dimensions)
         self.rates.update(batch)
         if len(outcomes):
             self.downtime.add(outcomes)
@@ -159,7 +158,7 @@ _KEYS = (
 
 def _make(file: Path | None, options: Options) -> SuccessRateElimination:
     if file is not None:
-        refuse_fixed(options, _KEYS, FAMILY_NAME)
+        options.refuse(_KEYS)
         return SuccessRateElimination.load(file)
     dimensions = options.list("dimensions", "+")
     elimination = options.list("elimination_dimensions", "+")

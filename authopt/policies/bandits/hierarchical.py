@@ -23,12 +23,10 @@ from authopt.policies.bandits.pooling import Pooled, Tree, pool
 from authopt.policies.bandits.segments import (
     check_dimensions,
     check_keys,
-    check_unit_rewards,
     contexts_of,
-    outcomes_of,
     spread,
+    unit_outcomes_of,
 )
-from authopt.policies.bandits.spec_keys import refuse_fixed
 from authopt.policies.family import EPSILON, Family, Options
 from authopt.policies.state_file import read_state, write_state
 
@@ -36,7 +34,7 @@ HALF_LIFE_DAYS = 60.0
 SEGMENTS = ("previous_response_code", "currency", "issuer")
 """Chosen on one seed of the simulator's cards world, 50,000 payments in 28 days."""
 
-MADE_BY = "authopt train LOG --policy hierarchical-thompson --out hierarchical.json"
+MADE_BY = "a policy hierarchical-thompson that is saved while it acts"
 
 
 class HierarchicalFile(
@@ -124,8 +122,7 @@ class HierarchicalThompson:
         UserError
             If a reward is not from 0 to 1.
         """
-        outcomes = outcomes_of(batch, self.segments)
-        check_unit_rewards(self.name, outcomes)
+        outcomes = unit_outcomes_of(self.name, batch, self.segments)
         if len(outcomes):
             self.memory.add(outcomes)
             self._pooled = None
@@ -154,7 +151,7 @@ class HierarchicalThompson:
 
 def _make(file: Path | None, options: Options) -> HierarchicalThompson:
     if file is not None:
-        refuse_fixed(options, ("segments", "half_life_days", "strength"), "hierarchical-thompson")
+        options.refuse(("segments", "half_life_days", "strength"))
         return HierarchicalThompson.load(file)
     segments = options.list("segments", "+")
     return HierarchicalThompson(

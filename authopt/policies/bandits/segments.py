@@ -130,20 +130,22 @@ def outcomes_of(batch: LoggedBatch, dimensions: tuple[str, ...]) -> Outcomes:
     )
 
 
-def check_unit_rewards(policy: str, outcomes: Outcomes) -> None:
-    """Refuse rewards that are no successes and failures.
+def unit_outcomes_of(policy: str, batch: LoggedBatch, dimensions: tuple[str, ...]) -> Outcomes:
+    """As :func:`outcomes_of`, for a policy that counts successes.
 
     Raises
     ------
     UserError
         If a reward is below 0 or above 1.
     """
+    outcomes = outcomes_of(batch, dimensions)
     wrong = np.flatnonzero((outcomes.reward < 0.0) | (outcomes.reward > 1.0))
     if len(wrong):
         raise UserError(
             f"{policy} counts successes: it takes rewards from 0 to 1, and an attempt has "
             f"{outcomes.reward[wrong[0]]:g}. Let it learn from approvals"
         )
+    return outcomes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

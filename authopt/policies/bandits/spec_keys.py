@@ -36,22 +36,6 @@ def given_dimensions(options: Options, dimensions: tuple[str, ...]) -> tuple[str
     return dimensions if given is None else given
 
 
-def refuse_fixed(options: Options, keys: tuple[str, ...], family: str) -> None:
-    """Refuse keys that would change what a trained policy has learned.
-
-    Raises
-    ------
-    SpecError
-        If one of them is given.
-    """
-    fixed = [key for key in keys if options.text(key) is not None]
-    if fixed:
-        raise SpecError(
-            f"policy {options.spec!r}: {', '.join(fixed)} cannot be changed on a trained policy. "
-            f"Train another with: authopt train LOG --policy {family} --out FILE.json"
-        )
-
-
 def one_of(options: Options, key: str, values: tuple[T, ...]) -> T:
     """One of some values; the first where the key is not given.
 

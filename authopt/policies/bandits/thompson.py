@@ -22,12 +22,11 @@ from authopt.policies.bandits.memory import Discounted, Memory, MemoryState, mem
 from authopt.policies.bandits.segments import (
     check_dimensions,
     check_keys,
-    check_unit_rewards,
     contexts_of,
-    outcomes_of,
     spread,
+    unit_outcomes_of,
 )
-from authopt.policies.bandits.spec_keys import KEYS, given_dimensions, given_memory, refuse_fixed
+from authopt.policies.bandits.spec_keys import KEYS, given_dimensions, given_memory
 from authopt.policies.family import EPSILON, Family, Options
 from authopt.policies.state_file import read_state, write_state
 
@@ -35,7 +34,7 @@ DISCOUNT = 0.9999
 DIMENSIONS = ("previous_response_code", "issuer")
 """Chosen on one seed of the simulator's cards world, 50,000 payments in 28 days."""
 
-MADE_BY = "authopt train LOG --policy thompson --out thompson.json"
+MADE_BY = "a policy thompson that is saved while it acts"
 
 
 class ThompsonFile(
@@ -101,8 +100,7 @@ class Thompson:
         UserError
             If a reward is not from 0 to 1.
         """
-        outcomes = outcomes_of(batch, self.dimensions)
-        check_unit_rewards(self.name, outcomes)
+        outcomes = unit_outcomes_of(self.name, batch, self.dimensions)
         if len(outcomes):
             self.memory.add(outcomes)
 
@@ -130,7 +128,7 @@ class Thompson:
 
 def _make(file: Path | None, options: Options) -> Thompson:
     if file is not None:
-        refuse_fixed(options, KEYS, "thompson")
+        options.refuse(KEYS)
         return Thompson.load(file)
     return Thompson(given_memory(options, DISCOUNT), given_dimensions(options, DIMENSIONS))
 

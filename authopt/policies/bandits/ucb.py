@@ -28,12 +28,11 @@ from authopt.policies.bandits.segments import (
     best_shares,
     check_dimensions,
     check_keys,
-    check_unit_rewards,
     contexts_of,
-    outcomes_of,
     spread,
+    unit_outcomes_of,
 )
-from authopt.policies.bandits.spec_keys import KEYS, given_dimensions, given_memory, refuse_fixed
+from authopt.policies.bandits.spec_keys import KEYS, given_dimensions, given_memory
 from authopt.policies.family import EPSILON, Family, Options, SpecError
 from authopt.policies.state_file import read_state, write_state
 
@@ -42,7 +41,7 @@ EXPLORATION = 0.0005
 DIMENSIONS = ("previous_response_code", "issuer")
 """Chosen on one seed of the simulator's cards world, 50,000 payments in 28 days."""
 
-MADE_BY = "authopt train LOG --policy ucb --out ucb.json"
+MADE_BY = "a policy ucb that is saved while it acts"
 
 
 class UcbFile(
@@ -123,8 +122,7 @@ class Ucb:
         UserError
             If a reward is not from 0 to 1.
         """
-        outcomes = outcomes_of(batch, self.dimensions)
-        check_unit_rewards(self.name, outcomes)
+        outcomes = unit_outcomes_of(self.name, batch, self.dimensions)
         if len(outcomes):
             self.memory.add(outcomes)
 
@@ -155,7 +153,7 @@ def _make(file: Path | None, options: Options) -> Ucb:
         memory = given_memory(options, DISCOUNT)
         exploration = options.number("exploration", EXPLORATION)
         return Ucb(memory, exploration, given_dimensions(options, DIMENSIONS))
-    refuse_fixed(options, KEYS, "ucb")
+    options.refuse(KEYS)
     policy = Ucb.load(file)
     policy.exploration = options.number("exploration", policy.exploration)
     if policy.exploration < 0.0:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authopt.policies.family import EPSILON, Family, Options, SpecError
+from authopt.policies.family import EPSILON, Family, Options
 from authopt.policies.guard import Guarded
 from authopt.policies.online.policy import OnlineVw
 
@@ -49,10 +49,7 @@ def _make(file: Path | None, options: Options) -> Guarded:
             options.number("tries", TRIES),
             options.number("lost_per_day", LOST_PER_DAY),
         )
-    if fixed := [key for key in (EPSILON, "tries", "lost_per_day") if options.text(key)]:
-        raise SpecError(
-            f"policy {options.spec!r}: {', '.join(fixed)} cannot be changed on what has learned"
-        )
+    options.refuse((EPSILON, "tries", "lost_per_day"))
     return Guarded.load(file)
 
 

@@ -17,10 +17,7 @@ _FIXED = (*_NUMBERS[2:], "weighting", "bits", "seed", "merchant_own", "plan")
 
 def _make(file: Path | None, options: Options) -> OnlineVw:
     if file is not None:
-        if fixed := [key for key in _FIXED if options.text(key) is not None]:
-            raise SpecError(
-                f"policy {options.spec!r}: {', '.join(fixed)} cannot be changed on what has learned"
-            )
+        options.refuse(_FIXED)
         policy = OnlineVw.load(file)
         policy.epsilon = options.number(EPSILON, policy.epsilon)
         policy.gamma = options.number("gamma", policy.gamma)
