@@ -25,7 +25,8 @@ def card_numbers_in(strings: pa.StringArray) -> Positions:
 
     That test costs a microsecond or more per string. Here a few passes over the bytes of the whole
     column find the strings with 13 digits or separators in a row, and a few more over theirs judge
-    them; only strings with a UUID in them that is not all of them are judged one by one.
+    them; only strings with a UUID in them that is not all of them, or with 13 digits or more that
+    have separators between them, are judged one by one.
 
     Parameters
     ----------
@@ -38,8 +39,9 @@ def card_numbers_in(strings: pa.StringArray) -> Positions:
     texts = strings.take(pa.array(candidates))
     text, ends = _bytes_of(texts)
     found: BoolArray = np.zeros(len(candidates), np.bool_)
-    found[_with_card_numbers(text, ends)] = True
-    maybe = _with_uuid_hyphens(text, ends)
+    sure, grouped = _with_card_numbers(text, ends)
+    found[sure] = True
+    maybe = np.union1d(_with_uuid_hyphens(text, ends), grouped[~found[grouped]])
     if len(maybe):
         maybe = maybe[~_are_uuids(text, ends, maybe, found)]
         left = texts.take(pa.array(maybe)).to_pylist()
@@ -72,8 +74,12 @@ def _candidates(text: Bytes, ends: npt.NDArray[np.int32]) -> Positions:
     return inside[np.flatnonzero(np.diff(inside, prepend=-1))]
 
 
-def _with_card_numbers(text: Bytes, ends: npt.NDArray[np.int32]) -> Positions:
-    """Strings with a card number, if no UUID is taken out of them before; none may be empty."""
+def _with_card_numbers(text: Bytes, ends: npt.NDArray[np.int32]) -> tuple[Positions, Positions]:
+    """Strings with a card number, if no UUID is taken out of them before; none may be empty.
+
+    And those with digits enough for one that have separators between them, so that some of them may
+    be one.
+    """
     begins = np.zeros(len(text) + 1, np.bool_)
     begins[ends] = begins[0] = True
     is_digit = (text - np.uint8(ord("0"))) < 10
@@ -93,7 +99,12 @@ def _with_card_numbers(text: Bytes, ends: npt.NDArray[np.int32]) -> Positions:
     for length in _LENGTHS:
         same = np.flatnonzero(counts == length)
         found[same] = _are_card_numbers(digits[place[same, np.newaxis] + np.arange(length)])
-    return np.unique(np.searchsorted(ends, starts[found], side="right"))
+    characters = np.add.reduceat(in_chain, starts, dtype=np.int64) if len(starts) else counts
+    grouped = starts[(counts >= _LENGTHS.start) & (characters > counts)]
+    return (
+        np.unique(np.searchsorted(ends, starts[found], side="right")),
+        np.unique(np.searchsorted(ends, grouped, side="right")),
+    )
 
 
 def _are_card_numbers(digits: Bytes) -> BoolArray:
