@@ -97,7 +97,7 @@ def _(policy: OnlineVw, batch: DecisionBatch) -> Scores | None:
     cost = costs_of_online(policy, batch)
     if cost is None:
         return None
-    later = " and what follows" if policy.plan and policy._later is not None else ""
+    later = " and what follows" if policy.plan and policy.later is not None else ""
     return Scores(f"expected reward{later}", 0.0 - cost)
 
 

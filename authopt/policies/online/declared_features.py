@@ -3,9 +3,10 @@
 A declaration learned from a log cuts numbers into bins where its rows lie. Here there is no log
 yet, so numbers are cut on scales that fit what the schema says they are.
 
-Few columns interact with the route. What is the same for all actions of a payment (``payment``)
-only takes up what makes the whole payment easy or hard; crossed with the route it would add noise.
-Columns of the user's own (``x_...``) do interact, as those of the history do.
+Few columns interact. What is the same for all actions of a payment (``payment``) only takes up what
+makes the whole payment easy or hard; crossed with the route it would add noise. The history bears
+on the time of a retry and on whether it goes to the same route again, not on each route by name.
+Columns of the user's own (``x_...``) interact with routes and delays.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from authopt.features.vw_features import WAIT_EDGES, VwColumn, VwFeatures
 from authopt.payments import CUSTOM_PREFIX
 
 MERCHANT, PAYMENT, CARD, HISTORY, WINDOW = "merchant", "payment", "card", "history", "window"
+OWN = "own"
 ROUTES, DELAYS, SAME, LANDING, ACTION = "route", "delay", "same", "landing", "action"
 
-INTERACTIONS = ("cr", "hr", "mr", "cd", "hd", "rd", "sr", "hs", "sd", "hl", "ar", "ac", "ha")
+INTERACTIONS = ("cr", "mr", "or", "cd", "hd", "od", "sr", "hs", "sd", "hl", "ar", "ac", "ha")
 LATER_INTERACTIONS = ("wd", "hd", "wwd")
 """By the first letters of namespaces."""
 
@@ -88,7 +90,7 @@ def declared_features(batch: DecisionBatch, *, merchant_own: bool = False) -> Vw
     context = [VwColumn(ATTEMPT, HISTORY, _COUNTS)]
     for name, column in batch.context.items():
         if name != "bin" or name in places:
-            otherwise = HISTORY if name.startswith(CUSTOM_PREFIX) else PAYMENT
+            otherwise = OWN if name.startswith(CUSTOM_PREFIX) else PAYMENT
             context += _declared(name, column, places.get(name, otherwise))
     action = [VwColumn(ROUTE, ROUTES), VwColumn(DELAY, DELAYS, WAIT_EDGES)]
     if isinstance(batch.context.get("previous_route"), Categorical):

@@ -64,6 +64,8 @@ class LaterValue:
     ----------
     features, arguments
         as VW is told.
+    text, workspace
+        what writes the examples, and the model.
     """
 
     features: VwFeatures
@@ -73,18 +75,18 @@ class LaterValue:
     _attempts: int = 0
     _ended: int = 0
     _open: dict[tuple[str, int], Open] = field(default_factory=dict)
-    _text: VwText = field(init=False)
-    _workspace: LearningWorkspace = field(init=False)
+    text: VwText = field(init=False)
+    workspace: LearningWorkspace = field(init=False)
 
     def __post_init__(self) -> None:
-        self._text = VwText(self.features)
-        self._workspace = LearningWorkspace(list(self.arguments), self.model)
+        self.text = VwText(self.features)
+        self.workspace = LearningWorkspace(list(self.arguments), self.model)
         self.model = None
 
     def values(self, batch: DecisionBatch) -> FloatArray:
         """float64[m], at least 0; 0 for ``stop``, which nothing follows."""
-        texts = [text for block in self._text.blocks(batch) for text in block.to_pylist()]
-        value = 0.0 - np.array(self._workspace.costs(texts), np.float64)
+        texts = [text for block in self.text.blocks(batch) for text in block.to_pylist()]
+        value = 0.0 - np.array(self.workspace.costs(texts), np.float64)
         return np.where(batch.is_stop, 0.0, np.maximum(value, 0.0))
 
     def awaited(self, batch: LoggedBatch) -> IntArray:
@@ -107,7 +109,7 @@ class LaterValue:
         if not batch.n:
             return
         self._longest_s = max(self._longest_s, int(batch.action_delay_s.max()))
-        texts = [text for block in self._text.blocks(alone) for text in block.to_pylist()]
+        texts = [text for block in self.text.blocks(alone) for text in block.to_pylist()]
         due = alone.decided_at.astype("M8[us]").astype(np.int64) + alone.action_delay_s * 1_000_000
         until = due + (self._longest_s + SLACK_S) * 1_000_000
         self._attempts += batch.n
@@ -139,7 +141,7 @@ class LaterValue:
                 told.append(_labelled(earlier.text, worth))
         over = [key for key, each in self._open.items() if each.until_us < now_us]
         told += [_labelled(self._open.pop(key).text, 0.0) for key in over]
-        self._workspace.learn(told)
+        self.workspace.learn(told)
 
     def state(self) -> LaterState:
         """To be saved."""
@@ -150,7 +152,7 @@ class LaterValue:
             self._attempts,
             self._ended,
             tuple(self._open.values()),
-            self._workspace.state(),
+            self.workspace.state(),
         )
 
     @classmethod

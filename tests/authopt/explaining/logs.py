@@ -26,7 +26,7 @@ def sample_log(rows: int = 1_200) -> LoggedBatch:
 @cache
 def online(gamma: float = 0.0) -> OnlineVw:
     """A learner that has learned from the sample and still tries; not to be taught more."""
-    policy = OnlineVw(tries=300, gamma=gamma, bits=18)
+    policy = OnlineVw(tries=300, gamma=gamma, bits=18, plan=True)
     policy.update(sample_log())
     return policy
 
