@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from functools import cache
 
-from authopt.policies.vw_options import Explorer, VwOptions
+from authopt.policies.experience_replay import REPLAYS
+from authopt.policies.vw_options import SHORT_STREAM, Explorer, VwOptions
 from benchmarks._bakeoff_data import MissingPackage
 from benchmarks._bakeoff_others import (
     Maker,
@@ -20,16 +22,8 @@ OURS = "authopt"
 DEFAULT = "vw"
 PACKAGES = ("coba", "mabwiser", "contextualbandits")
 
-CHOSEN = VwOptions(explorer="cover", learning_rate=0.5, epsilon=0.01)
-"""Chosen on every other set, 500 and 1,000 rounds each, among rates from 0.05 to 2, floors from
-0.01 to 0.05 and all explorers but ``rnd``; ``squarecb`` lost as little. The rate of 0.05 that the
-options have by default suits logs of 100,000 payments and is too slow for 1,000 rounds."""
-
-REPLAYS = 4
-"""What learning from earlier rounds again would gain; no part of the product, and not what is
-compared with the bar."""
-
-EXPLORERS: tuple[Explorer, ...] = ("epsilon", "squarecb", "regcb")
+EXPLORERS: tuple[Explorer, ...] = ("epsilon", "squarecb", "cover")
+"""The others, with the same rate, floor and replays."""
 
 
 def check_packages() -> None:
@@ -43,17 +37,11 @@ def check_packages() -> None:
 def learners() -> dict[str, Maker]:
     """Every learner by name, each from a number of classes and a seed."""
     return {
-        OURS: options_maker(CHOSEN),
-        f"{OURS} with {REPLAYS} replays": options_maker(CHOSEN, REPLAYS),
-        f"{OURS} default options": options_maker(VwOptions()),
+        OURS: options_maker(SHORT_STREAM, REPLAYS),
+        f"{OURS} without replays": options_maker(SHORT_STREAM),
+        f"{OURS} for long logs": options_maker(VwOptions()),
         **{
-            f"{OURS} {explorer}": options_maker(
-                VwOptions(
-                    explorer=explorer,
-                    learning_rate=CHOSEN.learning_rate,
-                    epsilon=CHOSEN.epsilon,
-                )
-            )
+            f"{OURS} {explorer}": options_maker(replace(SHORT_STREAM, explorer=explorer), REPLAYS)
             for explorer in EXPLORERS
         },
         DEFAULT: lambda classes, seed: of_defaults(classes),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import vowpalwabbit
 from numpy.typing import NDArray
 
 from authopt.features.vw_features import VwFeatures
+from authopt.policies.experience_replay import ExperienceReplay
 from authopt.policies.vw_floor import lifted_one
 from authopt.policies.vw_options import VwOptions
 from benchmarks._bakeoff_protocol import drawn
@@ -32,13 +34,14 @@ class Vw:
         each of k classes gets at least ``floor / k``, as in the product; 0 for VW's own.
     regression
         whether labels have probability 1 instead of the true one.
-    reward_cost
-        whether the cost of a round is minus its reward, -1 or 0, instead of its loss, 0 or 1.
+    least_cost
+        the cost of a round without loss; one with loss costs 1 more.
     replays
-        earlier rounds, drawn uniformly, that are learned from again after every round; sound only
-        with ``regression``.
+        earlier rounds that are learned from again after every round, see
+        :class:`authopt.policies.experience_replay.ExperienceReplay`; sound only with
+        ``regression``.
     seed
-        of what is replayed.
+        of the order in which they are.
     """
 
     def __init__(
@@ -48,17 +51,18 @@ class Vw:
         *,
         floor: float = 0.0,
         regression: bool = False,
-        reward_cost: bool = False,
+        least_cost: float = 0.0,
         replays: int = 0,
         seed: int = 0,
     ) -> None:
         self._workspace = vowpalwabbit.Workspace(arg_list=[*arguments, *IGNORED, "--quiet"])
+        # The calls beneath the binding's learn, which wraps every line in an object of its own.
+        beneath: Any = super(vowpalwabbit.Workspace, self._workspace)
+        self._calls = beneath._parse, beneath.learn_multi, beneath._finish_example_multi_ex
         self._classes = [f"|a {action}" for action in range(classes)]
         self._floor, self._regression = floor, regression
-        self._shift = 1.0 if reward_cost else 0.0
-        self._shared = ""
-        self._replays, self._random = replays, np.random.default_rng(seed)
-        self._told: list[list[str]] = []
+        self._least_cost, self._shared = least_cost, ""
+        self._replays, self._replay = replays, ExperienceReplay(seed=seed)
 
     def pick(self, features: NDArray[np.float64], draw: float) -> tuple[int, float, float]:
         self._shared = shared_line(features)
@@ -73,13 +77,21 @@ class Vw:
     ) -> None:
         told = 1.0 if self._regression else probability
         lines = [self._shared, *self._classes]
-        lines[action + 1] = f"{action}:{loss - self._shift:g}:{told:.9g} {self._classes[action]}"
-        self._workspace.learn(lines)
-        if not self._replays:
-            return
-        self._told.append(lines)
-        for at in self._random.integers(len(self._told), size=self._replays):
-            self._workspace.learn(self._told[at])
+        lines[action + 1] = (
+            f"{action}:{loss + self._least_cost:g}:{told:.9g} {self._classes[action]}"
+        )
+        text = "\n".join((*lines, "", ""))
+        self._learn(text)
+        if self._replays:
+            self._replay.add(text)
+            for earlier in self._replay.again(self._replays):
+                self._learn(earlier)
+
+    def _learn(self, text: str) -> None:
+        parse, learn, finish = self._calls
+        examples = parse(text)
+        learn(examples)
+        finish(examples)
 
 
 def shared_line(features: NDArray[np.float64]) -> str:
@@ -95,7 +107,7 @@ def of_options(options: VwOptions, classes: int, *, replays: int = 0, seed: int 
         classes,
         floor=options.epsilon,
         regression=options.weighting == "regression",
-        reward_cost=True,
+        least_cost=options.cost_range[0],
         replays=replays,
         seed=seed,
     )

@@ -91,7 +91,9 @@ class VwOptions:
         what every action is expected to cost before anything is learned, VW's ``--constant``: with
         the mean cost, weights learn how an action differs from the mean. From 0, the mean is
         spread over all features, and an action with a new value in it, such as a route without a
-        past, lacks that value's part of it and looks worse than it is.
+        past, lacks that value's part of it and looks worse than it is. None: nothing is common to
+        all actions (``--noconstant``), and one of which nothing is known costs 0. Where no cost is
+        below 0, such as losses of 0 or 1, whatever was never tried then looks best until it was.
     decay_learning_rate
         the learning rate is multiplied by it after every pass.
     l2
@@ -129,7 +131,7 @@ class VwOptions:
     learning_rate: float = 0.05
     power_t: float = 0.5
     initial_t: float = 0.0
-    start: float = 0.0
+    start: float | None = 0.0
     decay_learning_rate: float = 1.0
     l2: float = 0.0
     passes: int = 1
@@ -147,6 +149,8 @@ class VwOptions:
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
+            if name == "start" and value is None:
+                continue
             if not low <= value <= high:
                 raise UserError(f"{name} is {value:g}; expected {_told(low, high)}")
         for name in ("learning_rate", "decay_learning_rate"):
@@ -209,7 +213,9 @@ class VwOptions:
         ]
         if self.weighting == "ips":
             words += ["--clip_p", _text(LEAST_PROPENSITY)]
-        if self.start:
+        if self.start is None:
+            words.append("--noconstant")
+        elif self.start:
             words += ["--constant", _text(self.start)]
         for name, unchanged in (("initial_t", 0.0), ("decay_learning_rate", 1.0), ("l2", 0.0)):
             if (value := getattr(self, name)) != unchanged:
@@ -268,3 +274,18 @@ def _told(low: float, high: float) -> str:
 
 def _text(value: float) -> str:
     return f"{value:.9g}"
+
+
+SHORT_STREAM = VwOptions(
+    explorer="regcb", epsilon=0.005, learning_rate=1.0, start=None, cost_range=(0.0, 1.0)
+)
+"""For learning online from a few hundred to a few thousand outcomes, with a cost of 1 for a failure
+and 0 for a success, and ``authopt.policies.experience_replay``: ``REPLAYS`` after each outcome.
+
+Chosen on 22 classification sets played as bandits, those that the bake-off does not keep for
+checking, 500 rounds of each, two shuffles. Mean loss: these 0.3090; a rate of 0.5 0.3204, of 2
+0.3138; the explorer ``epsilon`` 0.3131; something common to all actions 0.3155, and with rewards
+for costs, so that what was never tried looks worst, 0.3167; a mellowness of 0.003 or 0.001 with 8
+replays 0.3159, 16 0.3129, 32 0.3105. Differences below 0.005 say little. On the 21 sets kept for
+checking, one shuffle: these 0.3124, the best learner of other packages (coba's LinUCB) 0.3448. On
+logs of 100,000 payments such a rate is far too large, see ``learning_rate``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from rich.console import Console
 
-from authopt.policies.vw_options import VwOptions
+from authopt.policies.experience_replay import REPLAYS
+from authopt.policies.vw_options import SHORT_STREAM, VwOptions
 from benchmarks import bakeoff
 from benchmarks._bakeoff_data import Problem, bundled, halves, table_of
-from benchmarks._bakeoff_learners import CHOSEN
+from benchmarks._bakeoff_learners import DEFAULT, OURS
 from benchmarks._bakeoff_others import Coba
-from benchmarks._bakeoff_protocol import better, drawn, play
+from benchmarks._bakeoff_protocol import Played, better, drawn, play
 from benchmarks._bakeoff_vw import of_defaults, of_options
 
 
@@ -90,17 +93,19 @@ def test_the_options_learn_a_separable_problem_and_keep_their_floor(regression: 
     assert played.least == pytest.approx(0.02, rel=1e-4)
 
 
-def test_the_chosen_options_never_give_a_class_less_than_their_floor() -> None:
-    played = play(separable(200), of_options(CHOSEN, 3), seed=0, rounds=200)
-    assert played.least >= CHOSEN.epsilon / 3 * (1.0 - 1e-6)
+def test_the_options_for_short_streams_never_give_a_class_less_than_their_floor() -> None:
+    learner = of_options(SHORT_STREAM, 3, replays=REPLAYS)
+    played = play(separable(200), learner, seed=0, rounds=200)
+    assert played.least >= SHORT_STREAM.epsilon / 3 * (1.0 - 1e-6)
 
 
-def test_replays_repeat_from_the_same_seed() -> None:
-    losses = [
-        play(separable(80), of_options(CHOSEN, 3, replays=2, seed=7), seed=0, rounds=80).loss
-        for _ in range(2)
-    ]
-    assert losses[0] == losses[1] < 0.4
+def test_replays_lose_less_and_repeat_from_the_same_seed() -> None:
+    slow = replace(SHORT_STREAM, learning_rate=0.05)
+    without, first, again = (
+        play(separable(80), of_options(slow, 3, replays=replays, seed=7), seed=0, rounds=80)
+        for replays in (0, REPLAYS, REPLAYS)
+    )
+    assert first.loss == again.loss < without.loss
 
 
 def test_the_defaults_learn_too() -> None:
@@ -148,6 +153,28 @@ def test_nominal_columns_of_a_file_become_one_column_a_value(tmp_path: Path) -> 
     features, classes = table_of(path)
     assert features.tolist() == [[1.5, 0.0, 1.0], [2.0, 1.0, 0.0], [3.0, 0.0, 1.0]]
     assert classes.tolist() == ["yes", "no", "no"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "least", "status"), [(0.2, 0.001, 0), (0.1, 0.001, 0), (0.3, 0.001, 1), (0.1, 0.0, 1)]
+)
+def test_the_bar_is_the_best_of_the_others_with_a_probability_above_0(
+    ours: float, least: float, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = Problem("p", np.zeros((10, 1)), np.zeros(10, np.int64), 2)
+    played = {
+        (name, "p"): [Played(loss, floor, 10, 0.0)]
+        for name, loss, floor in (
+            (OURS, ours, least),
+            (f"{OURS} otherwise", 0.0, 0.1),
+            (DEFAULT, 0.4, 0.1),
+            ("linucb", 0.2, np.nan),
+        )
+    }
+    names = [name for name, _ in played]
+    results = bakeoff.Results([problem], frozenset(), names, played)
+    assert bakeoff.verdict(Console(), results) == status
+    assert capsys.readouterr().out.endswith("(bar 0.2000, linucb)\n")
 
 
 def test_no_set_both_chooses_options_and_checks_them() -> None:

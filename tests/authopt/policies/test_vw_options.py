@@ -5,7 +5,14 @@ import pytest
 
 from authopt.errors import UserError
 from authopt.features.vw_features import VwFeatures
-from authopt.policies.vw_options import CB_TYPES, LEAST_PROPENSITY, CbType, Explorer, VwOptions
+from authopt.policies.vw_options import (
+    CB_TYPES,
+    LEAST_PROPENSITY,
+    SHORT_STREAM,
+    CbType,
+    Explorer,
+    VwOptions,
+)
 
 NOTHING = VwFeatures((), (), ())
 COMBINATIONS = [(explorer, cb_type) for explorer, types in CB_TYPES.items() for cb_type in types]
@@ -74,3 +81,26 @@ def test_regression_weighs_all_rows_alike_and_ips_by_the_propensity_down_to_a_le
 def test_without_a_floor_it_may_not_log() -> None:
     assert VwOptions().may_log
     assert not VwOptions(epsilon=0.0).may_log
+
+
+def test_without_a_start_what_nothing_is_known_of_costs_nothing() -> None:
+    from vowpalwabbit import Workspace
+
+    learned = ["shared |c one", "0:1:1 |a first", "|a second"]
+    costs = []
+    for start in (None, 0.0):
+        options = VwOptions(start=start, learning_rate=1.0)
+        vw = Workspace(arg_list=[*options.arguments(NOTHING), "--quiet"])
+        for _ in range(5):
+            vw.learn(learned)
+        examples = vw.parse(["shared |d other", "|a third", "|a fourth"])
+        vw.predict(examples)
+        costs.append([line.get_partial_prediction() for line in examples[1:]])
+        vw.finish_example(examples)
+        vw.finish()
+    assert costs[0] == [0.0, 0.0]
+    assert min(costs[1]) > 0.05
+
+
+def test_the_options_for_short_streams_may_log() -> None:
+    assert SHORT_STREAM.may_log
