@@ -17,11 +17,13 @@ stretches of every kind of work take turns, and here too the figure is the media
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -76,36 +78,52 @@ def compare_training(console: Console, n: int, runs: int) -> float:
         chunk = 100_000
         write_log(log, (routing_log(chunk, seed) for seed in range(n // chunk)))
         ours = [sys.executable, "-m", "authopt", "train", str(log), "--out", str(model)]
-        _seconds(ours)
+        _took(ours)
         arguments = _write_ready_text(open_log(log), model, text)
         driver = [sys.executable, "-m", "authopt.learning.vw_driver", *arguments, "--quiet"]
         driver += ["--data", str(text), "--final_regressor", str(folder / "alone.vw")]
-        alone: list[float] = []
-        authopt: list[float] = []
+        alone: list[_Took] = []
+        authopt: list[_Took] = []
         for _ in range(runs):
-            alone.append(_seconds(driver))
-            authopt.append(_seconds(ours))
+            alone.append(_took(driver))
+            authopt.append(_took(ours))
         if (folder / "alone.vw").read_bytes() != model.read_bytes():
             raise RuntimeError("the two models differ: this compares nothing")
         size = text.stat().st_size
     table = Table(title=f"{n:,} decisions x {len(ROUTES)} actions, {runs} runs in turns")
-    for heading in ("", "best, s", "median, s", "decisions/s"):
+    for heading in ("", "best, s", "median, s", "decisions/s", "of the processors, s"):
         table.add_column(heading, justify="right" if heading else "left")
     for side, took in (
         ("authopt train, from the log", authopt),
         ("VW's driver, text ready", alone),
     ):
-        best, middle = min(took), median(took)
-        table.add_row(side, f"{best:.2f}", f"{middle:.2f}", f"{n / best:,.0f}")
+        seconds = [each.seconds for each in took]
+        table.add_row(
+            side,
+            f"{min(seconds):.2f}",
+            f"{median(seconds):.2f}",
+            f"{n / min(seconds):,.0f}",
+            f"{median(each.processor_s for each in took):.2f}",
+        )
     console.print(table)
     console.print(f"text: {size / n:,.0f} bytes a decision; the models are equal byte for byte")
-    return _ratio(authopt, alone)
+    return _ratio([each.seconds for each in authopt], [each.seconds for each in alone])
 
 
-def _seconds(command: list[str]) -> float:
-    start = time.perf_counter()
+@dataclass(frozen=True, slots=True)
+class _Took:
+    """Wall-clock seconds of a process, and those that it and its own had of the processors."""
+
+    seconds: float
+    processor_s: float
+
+
+def _took(command: list[str]) -> _Took:
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    own = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return _Took(seconds, own)
 
 
 def _write_ready_text(log: AttemptLog, model: Path, text: Path) -> list[str]:

@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 from authopt.actions import STOP_ROUTE
 from authopt.batch import BoolArray, Categorical, Column, DecisionBatch, LoggedBatch
 from authopt.features.attempt_time import CLOCK, WAITS, attempt_times, attempt_times_of_one
+from authopt.features.coded_text import Coded, constant, examples, merged
 from authopt.features.route_properties import COUNTRIES, DOMESTIC, Property, domestic, is_domestic
 from authopt.features.tabular import (
     ATTEMPT,
@@ -38,8 +39,9 @@ from authopt.features.tabular import (
 from authopt.features.vw_features import PROPERTIES, VwColumn, VwFeatures
 from authopt.hashing import hash_strings, salted, unit_interval
 
-BLOCK_ACTIONS = 1 << 18
-"""Actions written at once; bounds the memory, and keeps Arrow's 32-bit offsets far from full."""
+BLOCK_ACTIONS = 1 << 16
+"""Actions written at once: few enough for the memory of a block to serve the next one too, and to
+keep Arrow's 32-bit offsets far from full."""
 
 
 NAMELESS = 0.125
@@ -80,20 +82,20 @@ class _Writer:
             return self.bins[bisect_left(self.edges, value)]
         return self.missing
 
-    def texts(self, column: Column | None, n: int) -> pa.StringArray:
-        """n strings; a column that is absent, or held in another way, is missing in every row."""
+    def texts(self, column: Column | None, n: int) -> Coded:
+        """n texts; a column that is absent, or held in another way, is missing in every row."""
         if self.edges is None:
             if not isinstance(column, Categorical):
-                return pa.repeat(self.missing, n)
+                return constant(self.missing, n)
             table = [f"{self.start}{escaped(category)} " for category in column.categories]
             codes = np.where(column.codes < 0, len(table), column.codes)
-            return pa.array([*table, self.missing], pa.string()).take(pa.array(codes))
+            return Coded(codes, [*table, self.missing])
         if not isinstance(column, np.ndarray) or column.dtype != np.float64:
-            return pa.repeat(self.missing, n)
+            return constant(self.missing, n)
         values = np.asarray(column, np.float64)
         at = np.searchsorted(self.edges, values)
         at[~np.isfinite(values)] = len(self.bins)
-        return pa.array([*self.bins, self.missing], pa.string()).take(pa.array(at))
+        return Coded(at, [*self.bins, self.missing])
 
     def text(self, column: Column | None, row: int) -> str:
         """The text of one row: what :meth:`texts` gives, without arrays."""
@@ -309,49 +311,46 @@ class VwText:
     ) -> pa.StringArray:
         n, m = batch.n, batch.m
         known = decision_table(batch)
-        shared = _joined(
-            pa.repeat("shared ", n),
-            *(writer.texts(known.get(writer.name), n) for writer in self._context),
-            pa.repeat("\n", n),
+        shared = merged(
+            [
+                constant("shared ", n),
+                *(writer.texts(known.get(writer.name), n) for writer in self._context),
+                constant("\n", n),
+            ]
         )
         of_action = {**action_table(batch), **(attempt_times(batch) if self._has_times else {})}
         if nameless is not None:
             named = np.where(nameless, -1, batch.action_route).astype(np.int32)
             of_action[ROUTE] = Categorical(named, batch.routes)
-        last = np.zeros(m, np.int8)
+        last = np.zeros(m, np.int64)
         last[batch.offsets[1:] - 1] = 1
-        ends = pa.array(["\n", "\n\n"]).take(pa.array(last))
-        actions = _joined(
-            *([] if labels is None else [_label_of_action(batch, labels)]),
-            *(
-                self._property_texts(batch, writer)
-                if writer.namespace == PROPERTIES
-                else writer.texts(of_action.get(writer.name), m)
-                for writer in self._action
-            ),
-            ends,
+        actions = merged(
+            [
+                *(
+                    self._property_texts(batch, writer)
+                    if writer.namespace == PROPERTIES
+                    else writer.texts(of_action.get(writer.name), m)
+                    for writer in self._action
+                ),
+                Coded(last, ["\n", "\n\n"]),
+            ]
         )
-        # Lines in order: every decision's shared one, then its actions.
-        order = np.empty(n + m, np.int64)
-        shared_at = batch.offsets[:-1] + np.arange(n)
-        is_shared = np.zeros(n + m, np.bool_)
-        is_shared[shared_at] = True
-        order[is_shared] = np.arange(n)
-        order[~is_shared] = np.arange(n, n + m)
-        lines = pa.concat_arrays([shared, actions]).take(pa.array(order))
-        examples = (batch.offsets + np.arange(n + 1)).astype(np.int32)
-        return pc.binary_join(pa.ListArray.from_arrays(pa.array(examples), lines), "")
+        chosen = None
+        if labels is not None:
+            assert isinstance(batch, LoggedBatch)
+            chosen, labels = batch.chosen, pc.binary_join_element_wise(labels, " ", "")
+        return examples(shared, actions, batch.offsets, chosen, labels)
 
-    def _property_texts(self, batch: DecisionBatch, writer: _Writer) -> pa.StringArray:
-        """m strings: what the batch says of the actions' routes, else what the table says."""
+    def _property_texts(self, batch: DecisionBatch, writer: _Writer) -> Coded:
+        """m texts: what the batch says of the actions' routes, else what the table says."""
         if writer.name == DOMESTIC:
             return writer.texts(domestic(batch, self.features.routes), batch.m)
         of_route = self._properties[writer.name]
-        texts = [of_route.get(route, writer.missing) for route in batch.routes]
-        told = pa.array(texts, pa.string()).take(pa.array(batch.action_route))
-        own = batch.action_features.get(writer.name)
-        said = writer.texts(own, batch.m)
-        return pc.if_else(pc.equal(said, writer.missing), told, said)
+        told = [of_route.get(route, writer.missing) for route in batch.routes]
+        said = writer.texts(batch.action_features.get(writer.name), batch.m)
+        *texts, _ = said.texts
+        codes = np.where(said.codes < len(texts), said.codes, len(texts) + batch.action_route)
+        return Coded(codes, [*texts, *told])
 
 
 def _name(column: Column | None) -> str | None:
@@ -367,16 +366,3 @@ def _is_known(column: Column | None, m: int) -> BoolArray:
     if isinstance(column, np.ndarray) and column.dtype == np.float64:
         return np.isfinite(column)
     return np.zeros(m, np.bool_)
-
-
-def _joined(*parts: pa.StringArray) -> pa.StringArray:
-    return pc.binary_join_element_wise(*parts, "")
-
-
-def _label_of_action(batch: DecisionBatch, labels: pa.StringArray) -> pa.StringArray:
-    """m strings: the label and a space at logged actions, empty at the others."""
-    assert isinstance(batch, LoggedBatch)
-    at = np.full(batch.m, batch.n)
-    at[batch.chosen_action] = np.arange(batch.n)
-    spaced = _joined(labels, pa.repeat(" ", batch.n))
-    return pa.concat_arrays([spaced, pa.array([""])]).take(pa.array(at))

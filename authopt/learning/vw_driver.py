@@ -26,6 +26,11 @@ from authopt.logs.read_ahead import ahead
 _FOLDER = "AUTHOPT_VW_FOLDER"
 """Environment variable: the folder that the driver's process works in."""
 
+_PIPE_BYTES = 1 << 20
+"""Of the pipe, where the system lets it be chosen: a small one has both sides wait for each other
+often.
+"""
+
 _AHEAD = 4
 """Pieces made ahead: a pipe holds little, and the driver would wait while a piece is made."""
 
@@ -77,6 +82,7 @@ def run_driver(
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                pipesize=_PIPE_BYTES,
             )
             try:
                 answer = _feed(process, text)

@@ -34,11 +34,15 @@ class VwPolicy:
     ----------
     manifest
         how the model was made.
+    workspace
+        the model.
+    text
+        writes the examples that the model is asked about.
     """
 
     manifest: VwManifest
-    _workspace: VwWorkspace
-    _text: VwText
+    workspace: VwWorkspace
+    text: VwText
     name: str = "vw"
 
     @classmethod
@@ -67,23 +71,30 @@ class VwPolicy:
         """float64[m], the same whatever other decisions are in the batch."""
         if batch.m == 1:
             return np.ones(1)
-        known = self.manifest.routes
-        if known.keys() >= set(batch.routes):
+        nameless = self.nameless(batch)
+        if nameless is None:
             return self._asked(batch)
-        is_known = np.array([route in known for route in batch.routes], np.bool_)
-        nameless = ~is_known[batch.action_route]
-        scored = ~nameless | self._text.described(batch)
+        scored = ~nameless | self.text.described(batch)
         if scored.all():
-            return self._asked(batch, nameless if nameless.any() else None)
+            return self._asked(batch, nameless)
         return self._mixed(batch, scored, nameless)
 
+    def nameless(self, batch: DecisionBatch) -> BoolArray | None:
+        """bool[m], actions whose route the model never saw taken; None where there are none."""
+        known = self.manifest.routes
+        if known.keys() >= set(batch.routes):
+            return None
+        is_known = np.array([route in known for route in batch.routes], np.bool_)
+        nameless = ~is_known[batch.action_route]
+        return nameless if nameless.any() else None
+
     def _asked(self, batch: DecisionBatch, nameless: BoolArray | None = None) -> FloatArray:
-        ask = self._workspace.probabilities
+        ask = self.workspace.probabilities
         if batch.n == 1:
-            told = normalise_one(ask(self._text.one(batch, nameless)))
+            told = normalise_one(ask(self.text.one(batch, nameless)))
             return np.array(lifted_one(told, self.manifest.floor))
         found: list[float] = []
-        for block in self._text.blocks(batch, nameless=nameless):
+        for block in self.text.blocks(batch, nameless=nameless):
             for text in block.to_pylist():
                 found += ask(text)
         return lifted(batch, normalise(batch, np.array(found, np.float64)), self.manifest.floor)

@@ -8,6 +8,7 @@ lacks them, ``predict`` is.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,32 @@ class VwWorkspace:
                 return list(examples[0].get_action_scores())
             finally:
                 finish(examples)
+
+    @property
+    def tells_costs(self) -> bool:
+        """Whether :meth:`costs` can be asked; not all versions of the binding let it."""
+        return self._beneath is not None
+
+    def costs(self, texts: Iterable[str]) -> list[float]:
+        """What the regression predicts for each action of some examples, one after the other.
+
+        Of use with explorers of one regression; where several vote, it is that of the last one.
+
+        Parameters
+        ----------
+        texts
+            examples, as in :meth:`probabilities`.
+        """
+        if self._beneath is None:
+            raise RuntimeError("this version of Vowpal Wabbit's binding does not tell costs")
+        parse, predict, finish = self._beneath
+        found: list[float] = []
+        with self._lock:
+            for text in texts:
+                examples = parse(text)
+                try:
+                    predict(examples)
+                    found += [each.get_partial_prediction() for each in examples[1:]]
+                finally:
+                    finish(examples)
+        return found

@@ -25,7 +25,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from authopt.batch import FloatArray
@@ -186,6 +185,9 @@ def lower_limit(
     float
         ``high`` if all of the range is ruled out.
     """
+    # Imported here, as it takes a quarter of a second, and training judges without it.
+    from scipy.optimize import brentq
+
     stakes = stakes_of(groups, variates, largest_weight)
     threshold = -float(np.log(alpha))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from math import log
 
-from scipy.optimize import brentq
 from scipy.special import gammainc, gammaln
 
 
@@ -48,6 +47,9 @@ def gamma_exponential_bound(v: float, alpha: float, rho: float, c: float) -> flo
 
     Parameters and source as for :func:`gamma_exponential_log_mixture`.
     """
+    # Imported here, as it takes a quarter of a second, and training judges without it.
+    from scipy.optimize import brentq
+
     threshold = -log(alpha)
 
     def surplus(s: float) -> float:

@@ -45,7 +45,7 @@ def test_its_probabilities_are_those_of_vw_itself(model: Path) -> None:
     vw = Workspace(arg_list=["--quiet", "-t", "-i", str(model)])
     for row in range(batch.n):
         one = batch.take(slice(row, row + 1))
-        by_vw = np.array(vw.predict(policy._text.one(one)), np.float64)
+        by_vw = np.array(vw.predict(policy.text.one(one)), np.float64)
         assert policy.probabilities(one) == pytest.approx(by_vw / by_vw.sum(), abs=1e-15)
     vw.finish()
 
@@ -111,7 +111,7 @@ def test_without_the_calls_beneath_the_binding_gives_the_same(
     fast = VwPolicy.load(model).probabilities(LOG)
     monkeypatch.setattr("authopt.policies.vw_workspace._BENEATH", ("no_such_call",))
     slow = VwPolicy.load(model)
-    assert slow._workspace._beneath is None
+    assert not slow.workspace.tells_costs
     assert np.array_equal(slow.probabilities(LOG), fast)
 
 
