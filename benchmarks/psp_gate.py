@@ -1,20 +1,26 @@
 """``python -m benchmarks.psp_gate [LOG]``: learn on January, pass the gate, hold in February.
 
 The log is that of ``benchmarks.psp_money``, the reward a tenth of the approved amount less fees. On
-January policies are trained: the best single PSP, a logistic regression of approval for every
-PSP, played greedily by the money that it expects, VW as ``authopt train`` makes it by default, and
-``expected-money``. February is not looked at before: nothing is chosen on it. Propensities are
-estimated on each month for itself.
+January policies are trained: the best single PSP; a logistic regression of approval for every PSP,
+played greedily by the money that it expects; VW on the money itself, as ``authopt train`` makes it
+by default; and ``expected-money``, with trees of approval and with VW's regression of approval.
+February is not looked at before: nothing is chosen on it. Propensities are estimated on each part
+that is judged for itself.
 
-- *February*: every policy is judged on the days from February 1 on; differences are paired.
+- *February*: every policy is judged on the days from February 1 on; differences are paired. With
+  ``--judge-from 2019-02-15`` and a log that goes on, on the days from then on.
 - *The gate*: policies trained on the earlier part of January are judged on the rest of it, against
   the policy that made the log, and then again in February. Gate and February agree if both find a
   gain (the gate passes, and February's gain is above 0), or neither does, and the two estimates
   differ by no more than their errors allow (95%). A gate that cannot show a gain fails, so a small
   one may be there all the same.
+- *Week by week*: February alone is short. So policies are also trained anew every week from the
+  middle of January on, on all that came before, and judged on the week that follows; the weeks
+  together are twice as long. That the trees are grown route by route was chosen on the end of
+  January, which is among these weeks.
 
-Bar: in February ``expected-money`` earns more than the best single PSP and the logistic regression,
-exploration included, by the estimates; and the gate on it agrees with February.
+Bar: in February ``expected-money`` with trees earns more than the best single PSP and the logistic
+regression, exploration included, by the estimates; and the gate on it agrees with February.
 """
 
 from __future__ import annotations
@@ -23,134 +29,86 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from authopt.batch import Categorical, DecisionBatch, FloatArray, LoggedBatch
 from authopt.evaluation.engine import evaluate
 from authopt.evaluation.quantities import Estimate
 from authopt.evaluation.result import Evaluation
-from authopt.learning.expected_money import fit_expected_money
 from authopt.learning.gate.judge import judge
 from authopt.learning.gate.settings import Gate
 from authopt.learning.gate.verdict import GateVerdict
 from authopt.learning.reward_model import fit_reward_model
-from authopt.learning.route_rates import fit_best_route
-from authopt.learning.train_vw import train_vw
-from authopt.logs.files import AttemptLog, open_log, read_log, write_log
+from authopt.logs.files import AttemptLog, open_log, write_log
 from authopt.logs.importing import import_file, load_mapping
 from authopt.logs.propensity import estimate_propensities
 from authopt.logs.rejects import Rejects
 from authopt.logs.schema import PropensitySource
 from authopt.logs.split import split_log
-from authopt.policies.expected_money import reward_if
 from authopt.policies.logged import LoggedPolicy
-from authopt.policies.priority import first_of_each
 from authopt.policies.protocol import Policy
-from authopt.policies.vw import VwPolicy
 from authopt.rewards import MoneyReward, parse_reward
+from benchmarks._psp_policies import (
+    OURS,
+    OURS_VW,
+    REGRESSION,
+    SINGLE,
+    VW,
+    Refreshed,
+    policies,
+    without_propensities,
+)
 from benchmarks.psp_money import LOG, MAPPING, REWARD
 
-FEBRUARY = np.datetime64("2019-01-31T23:00:00", "us")
-"""February 1 by the shop's clock."""
+SHOP = ZoneInfo("Europe/Berlin")
+
+FEBRUARY = datetime(2019, 2, 1, tzinfo=SHOP)
+
+WEEKS = tuple(datetime(2019, 1, day, tzinfo=SHOP) for day in (15, 22, 29)) + tuple(
+    datetime(2019, 2, day, tzinfo=SHOP) for day in (5, 12)
+)
+"""When policies are trained anew."""
 
 LEARN_SHARE = 0.7
 """Share of January that a policy is trained on before the gate judges it on the rest."""
 
-OURS, REGRESSION, SINGLE, VW = "expected-money", "logistic regression", "best single PSP", "vw"
-
 EUR = 0.01
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GreedyRegression:
-    """A logistic regression of approval for every PSP, and the PSP that it expects most money of.
-
-    Features are those of the case study: amount, card network, country and 3-D Secure.
-    """
-
-    reward: MoneyReward
-    models: dict[str, Any]
-    levels: dict[str, tuple[str, ...]]
-    name: str = REGRESSION
-
-    @classmethod
-    def fit(cls, log: LoggedBatch, reward: MoneyReward) -> GreedyRegression:
-        """Fit on a log whose rewards are approvals."""
-        from sklearn.linear_model import LogisticRegression
-
-        levels = {}
-        for name in ("network", "x_country"):
-            column = log.context[name]
-            assert isinstance(column, Categorical)
-            levels[name] = column.categories
-        matrix = _matrix(log, levels)
-        taken = log.action_route[log.chosen_action]
-        models = {}
-        for code, route in enumerate(log.routes):
-            rows = taken == code
-            models[route] = LogisticRegression(max_iter=1000).fit(matrix[rows], log.reward[rows])
-        return cls(reward, models, levels)
-
-    def probabilities(self, batch: DecisionBatch) -> FloatArray:
-        """float64[m], 1 on one action of each decision."""
-        matrix = _matrix(batch, self.levels)
-        by_route = np.stack(
-            [self.models[route].predict_proba(matrix)[:, 1] for route in batch.routes], axis=1
-        )
-        p = by_route[batch.decision_of_action, batch.action_route]
-        approved, declined = (reward_if(self.reward, batch, each) for each in (True, False))
-        return first_of_each(batch, -(p * approved + (1.0 - p) * declined))
-
-
-def _matrix(batch: DecisionBatch, levels: dict[str, tuple[str, ...]]) -> FloatArray:
-    columns = [np.asarray(batch.context["amount_minor"]) / 10_000.0]
-    columns.append(np.nan_to_num(np.asarray(batch.context["three_ds"], np.float64)))
-    for name, values in levels.items():
-        column = batch.context[name]
-        assert isinstance(column, Categorical)
-        codes = column.recode(values)
-        columns += [(codes == code).astype(np.float64) for code in range(len(values))]
-    return np.stack(columns, axis=1)
-
-
-def months(source: Path, folder: Path) -> tuple[AttemptLog, AttemptLog]:
-    """January and February, each with propensities that were estimated on it alone."""
+def imported(source: Path, folder: Path) -> AttemptLog:
+    """The log, without propensities."""
     plain = folder / "plain.parquet"
     with Rejects() as rejects:
         import_file(source, load_mapping(MAPPING), plain, rejects, iter)
-    paths = folder / "january-plain.parquet", folder / "february-plain.parquet"
-    split_log(open_log(plain), FEBRUARY, *paths, lambda items, _: iter(items))
-    logs = []
-    for path in paths:
-        log = open_log(path)
-        model = estimate_propensities(log.batches()).model
-        full = path.with_name(path.name.replace("-plain", ""))
-        write_log(full, map(model.fill, log.batches()), PropensitySource.ESTIMATED)
-        logs.append(open_log(full))
-    return logs[0], logs[1]
+    return open_log(plain)
 
 
-def policies(log: AttemptLog, reward: MoneyReward, out: Path) -> dict[str, Policy]:
-    """The policies, trained on a log; ``out`` is where VW's model goes."""
+def utc(time: datetime) -> np.datetime64:
+    """An instant as logs have it."""
+    return np.datetime64(time.astimezone(ZoneInfo("UTC")).replace(tzinfo=None), "us")
 
-    def rows(_: str = "") -> Iterator[LoggedBatch]:
-        return log.batches(reward=reward)
 
-    train_vw(rows, out, reward=reward, source=log.propensity_source)
-    approvals = read_log(log.path)
-    return {
-        SINGLE: fit_best_route(rows()),
-        REGRESSION: GreedyRegression.fit(approvals, reward),
-        VW: VwPolicy.load(out),
-        OURS: fit_expected_money(lambda _: log.batches(), reward, log=log.path),
-    }
+def cut(log: AttemptLog, at: datetime | float) -> tuple[AttemptLog, AttemptLog]:
+    """What came before, and what came after; whole payments."""
+    named = f"{at:%m-%d}" if isinstance(at, datetime) else f"{at:g}"
+    paths = [log.path.with_name(f"{log.path.stem}-{side}-{named}.parquet") for side in "ba"]
+    where = utc(at) if isinstance(at, datetime) else at
+    split_log(log, where, paths[0], paths[1], lambda items, _: iter(items))
+    return open_log(paths[0]), open_log(paths[1])
+
+
+def with_propensities(log: AttemptLog) -> AttemptLog:
+    """The log with propensities that were estimated on it alone."""
+    model = estimate_propensities(log.batches()).model
+    full = log.path.with_name(f"{log.path.stem}-full.parquet")
+    write_log(full, map(model.fill, log.batches()), PropensitySource.ESTIMATED)
+    return open_log(full)
 
 
 def judged(log: AttemptLog, found: dict[str, Policy], reward: MoneyReward) -> Evaluation:
@@ -192,21 +150,21 @@ def _turned(estimate: Estimate) -> Estimate:
     )
 
 
-def print_february(console: Console, evaluation: Evaluation) -> None:
+def print_values(console: Console, evaluation: Evaluation, heading: str) -> None:
     """One table: a policy a row."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("February", no_wrap=True)
+    table.add_column(heading, no_wrap=True)
     headings = ["EUR per attempt", "95%"]
-    headings += [f"{OURS} less it", "95%", "normal"]
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings += [f"{OURS}, less it", "95%", "normal"]
+    for each in headings:
+        table.add_column(each, justify="right", no_wrap=True)
+    own = next(each for each in evaluation.policies if each.spec == OURS)
     for policy in evaluation.policies:
         value = policy.value
         assert value.value is not None
         row = [policy.spec, f"{value.value * EUR:.2f}", _limits(value, "cressie-read")]
-        if policy.spec != OURS:
-            own = evaluation.policies[-1].gain
-            found = own if policy.is_logging_policy else gain(evaluation, OURS, policy.spec)
+        if policy is not own:
+            found = own.gain if policy.is_logging_policy else gain(evaluation, OURS, policy.spec)
             assert found is not None
             assert found.value is not None
             row += [f"{found.value * EUR:+.2f}", *(_limits(found, m) for m in METHODS)]
@@ -260,11 +218,9 @@ def agreements(
     january: AttemptLog, february: AttemptLog, reward: MoneyReward, folder: Path
 ) -> list[Agreement]:
     """Of the policies that are no baseline, trained on the earlier part of January."""
-    early, late = folder / "early.parquet", folder / "late.parquet"
-    split_log(january, LEARN_SHARE, early, late, lambda items, _: iter(items))
-    trained = policies(open_log(early), reward, folder / "early.vw")
-    chosen = {name: trained[name] for name in (VW, OURS)}
-    judging = open_log(late)
+    early, judging = cut(january, LEARN_SHARE)
+    trained = policies(early, reward, folder)
+    chosen = {name: trained[name] for name in (VW, OURS_VW, OURS)}
     at_the_gate = judged(judging, chosen, reward)
     later = judged(february, chosen, reward)
     found = []
@@ -320,10 +276,29 @@ def print_agreements(console: Console, found: list[Agreement]) -> None:
             console.print(f"{each.name}: {check.title}: {check.reason}", soft_wrap=True)
 
 
+def week_by_week(log: AttemptLog, reward: MoneyReward) -> Evaluation:
+    """Policies that are trained anew every week, on the weeks after the first training."""
+    trained: dict[str, list[Policy]] = {}
+    for start in WEEKS:
+        for name, policy in without_propensities(cut(log, start)[0], reward).items():
+            trained.setdefault(name, []).append(policy)
+    since = np.array([utc(start) for start in WEEKS])
+    refreshed: dict[str, Policy] = {
+        name: Refreshed(since, tuple(found), name) for name, found in trained.items()
+    }
+    return judged(with_propensities(cut(log, WEEKS[0])[1]), refreshed, reward)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("log", nargs="?", type=Path, default=LOG, help="the log as a CSV file")
-    parser.add_argument("--quick", action="store_true", help="the same: it takes about a minute")
+    parser.add_argument("--quick", action="store_true", help="without the weeks")
+    parser.add_argument(
+        "--judge-from",
+        type=lambda text: datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=SHOP),
+        default=FEBRUARY,
+        help="first day that is judged, by the shop's clock: February 1",
+    )
     options = parser.parse_args()
     console = Console(highlight=False, width=130)
     if not options.log.is_file():
@@ -334,9 +309,12 @@ def main() -> int:
     assert isinstance(reward, MoneyReward)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        january, february = months(options.log, folder)
-        evaluation = judged(february, policies(january, reward, folder / "vw.vw"), reward)
+        log = imported(options.log, folder)
+        january = with_propensities(cut(log, FEBRUARY)[0])
+        february = with_propensities(cut(log, options.judge_from)[1])
+        evaluation = judged(february, policies(january, reward, folder), reward)
         agreed = agreements(january, february, reward, folder)
+        weeks = None if options.quick else week_by_week(log, reward)
     facts = evaluation.log
     console.print(
         f"trained on {january.num_rows:,} attempts of January; judged on {facts.rows:,} attempts, "
@@ -345,10 +323,18 @@ def main() -> int:
         soft_wrap=True,
     )
     console.print()
-    print_february(console, evaluation)
+    print_values(console, evaluation, "February")
     console.print()
     print_agreements(console, agreed)
     console.print()
+    if weeks is not None:
+        print_values(console, weeks, "week by week")
+        facts = weeks.log
+        console.print(
+            f"{facts.rows:,} attempts, {facts.first:%Y-%m-%d} to {facts.last:%Y-%m-%d}, each by "
+            "policies trained on all before its week",
+        )
+        console.print()
     ahead = {name: gain(evaluation, OURS, name).value or 0.0 for name in (SINGLE, REGRESSION)}
     holds = next(each for each in agreed if each.name == OURS).holds
     console.print(

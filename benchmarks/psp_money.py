@@ -31,8 +31,9 @@ from authopt.evaluation.payments.result import APPROVALS, ATTEMPTS, COST_PER_ATT
 from authopt.evaluation.quantities import Estimate
 from authopt.evaluation.report.wording import Scale
 from authopt.evaluation.result import Evaluation
+from authopt.learning.learners import replay_learner
 from authopt.learning.reward_model import fit_reward_model
-from authopt.learning.route_rates import fit_best_route, replay_success_rate, route_rates
+from authopt.learning.route_rates import fit_best_route, route_rates
 from authopt.learning.train_vw import train_vw
 from authopt.logs.files import AttemptLog, open_log, write_log
 from authopt.logs.importing import import_file, load_mapping
@@ -86,7 +87,7 @@ def candidates(log: AttemptLog, reward: Reward, folder: Path) -> list[Candidate]
     vw, rates, best = folder / "vw.vw", folder / "rates.json", folder / "best.json"
     train_vw(rows, vw, reward=reward, source=log.propensity_source)
     learner = SuccessRate(dimensions=DIMENSIONS)
-    replay_success_rate(learner, rows(), log.path)
+    replay_learner(learner, rows(), log.path)
     learner.save(rates)
     fit_best_route(rows()).save(best)
     approval = route_rates(log.batches())

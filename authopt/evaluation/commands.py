@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from authopt.errors import UserError
+from authopt.learning.log_options import (
+    log_argument,
+    max_weight_option,
+    reward_model_option,
+    reward_option,
+    strict_option,
+)
 from authopt.terminal import (
     console,
     distinct_files,
-    existing_file,
     json_option,
     new_file,
     print_json,
@@ -40,7 +46,7 @@ MANY_ROWS = 500_000
 
 
 @click.command()
-@click.argument("log", type=existing_file)
+@log_argument
 @click.option(
     "--policy",
     "specs",
@@ -49,14 +55,7 @@ MANY_ROWS = 500_000
     help="A policy to judge, such as uniform, priority:routes=a,b,c, success-rate or "
     "vw:model.vw. Repeat it to judge several side by side.",
 )
-@click.option(
-    "--reward",
-    "reward_text",
-    default="approved",
-    show_default=True,
-    help="approved; column:NAME:LOW:HIGH (an outcome column and the bounds of its values); or "
-    "money:FILE.toml (margin less fees and losses, see data/rewards/README.md).",
-)
+@reward_option()
 @click.option(
     "--cluster",
     default="payment_id",
@@ -78,18 +77,8 @@ MANY_ROWS = 500_000
     show_default=True,
     help="Replicates of the bootstrap intervals; 0 for none.",
 )
-@click.option(
-    "--max-weight",
-    type=click.FloatRange(1),
-    help="Largest importance weight that is possible at all. By default it is computed from the "
-    "logged probabilities of all eligible actions.",
-)
-@click.option(
-    "--reward-model/--no-reward-model",
-    default=True,
-    show_default=True,
-    help="Fit a cross-fitted reward model, for the direct method and doubly robust.",
-)
+@max_weight_option()
+@reward_model_option("the direct method and doubly robust")
 @click.option(
     "--folds",
     type=click.IntRange(2),
@@ -178,9 +167,7 @@ MANY_ROWS = 500_000
     help="Replays to average over; each accepts other decisions.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of folds and bootstrap.")
-@click.option(
-    "--strict", is_flag=True, help="Stop at the first unsound row instead of leaving it out."
-)
+@strict_option
 @click.option("--full", is_flag=True, help="Print every estimator with every interval.")
 @click.option("--report", type=new_file, metavar="FILE.html", help="Write an HTML report.")
 @json_option

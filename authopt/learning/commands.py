@@ -9,10 +9,15 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from authopt.errors import UserError
 from authopt.learning.gate.option_flags import GatedTraining, gate_options
-from authopt.learning.vw_option_flags import VW_FLAGS, vw_option_flags
-from authopt.terminal import console, existing_file, json_option, new_file, print_json
+from authopt.learning.log_options import (
+    check_model_out,
+    log_argument,
+    model_out_option,
+    reward_option,
+)
+from authopt.learning.vw_option_flags import REGRESSION_FLAGS, VW_FLAGS, vw_option_flags
+from authopt.terminal import console, existing_file, json_option, print_json
 
 EPILOG = """\b
 Examples:
@@ -26,22 +31,30 @@ Examples:
   authopt train log.parquet --policy success-rate --dimensions network+currency --out rates.json
   authopt train log.parquet --policy best-route --out best.json
   authopt train log.parquet --policy best-time --out trees.json
+  authopt train log.parquet --policy thompson --keys dimensions=issuer --out thompson.json
   authopt train log.parquet --policy expected-money --reward money:reward.toml --out money.json
+  authopt train log.parquet --policy expected-money --model vw --reward money:r.toml --out money.vw
+  authopt train log.parquet --policy spibb --candidate vw:new.vw --live vw:old.vw --out safe.json
 """
+
+LEARNERS = ("success-rate-elimination", "ucb", "thompson", "hierarchical-thompson")
+"""Policies that learn while they act, whose options are given as keys."""
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "vw": (*VW_FLAGS, "reward_to_go", "later", "targets", "from"),
     "success-rate": ("window", "hedging", "dimensions"),
+    **dict.fromkeys(LEARNERS, ("keys",)),
     "best-route": (),
     "best-time": (),
-    "expected-money": (),
+    "expected-money": ("model", *REGRESSION_FLAGS),
+    "spibb": ("candidate", "live", "classes", "least"),
 }
-"""What can be trained, and the options that are its own."""
+"""What can be trained, and the options that it has."""
 
 
 @click.command("train", epilog=EPILOG)
-@click.argument("log", type=existing_file)
-@click.option("--out", type=new_file, required=True, help="Where the model goes.")
+@log_argument
+@model_out_option("Where the model goes.")
 @click.option(
     "--policy",
     type=click.Choice(list(OPTIONS)),
@@ -49,14 +62,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     show_default=True,
     help="What to train.",
 )
-@click.option(
-    "--reward",
-    "reward_text",
-    default="approved",
-    show_default=True,
-    help="approved; column:NAME:LOW:HIGH (an outcome column and the bounds of its values); or "
-    "money:FILE.toml (margin less fees and losses, see data/rewards/README.md).",
-)
+@reward_option()
 @click.option(
     "--reward-to-go/--no-reward-to-go",
     default=None,
@@ -109,6 +115,43 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     show_default=True,
     help="success-rate: context columns whose combinations have windows of their own, joined by +.",
 )
+@click.option(
+    "--keys",
+    metavar="KEY=VALUE,...",
+    help=f"{', '.join(LEARNERS)}: options, as the specs of `authopt evaluate` have them: "
+    "discount=0.999,dimensions=issuer.",
+)
+@click.option(
+    "--model",
+    type=click.Choice(["trees", "vw"]),
+    default="trees",
+    show_default=True,
+    help="expected-money: what the chance of approval is learned with; with vw, its options that "
+    "have nothing to do with exploring may be given too.",
+)
+@click.option(
+    "--candidate", metavar="SPEC", help="spibb: the policy to hold to the live one. Required."
+)
+@click.option(
+    "--live",
+    metavar="SPEC",
+    help="spibb: the live policy, which decides where LOG is thin. Required.",
+)
+@click.option(
+    "--classes",
+    default="network+attempt",
+    show_default=True,
+    help="spibb: context columns, or attempt, joined by +: an action counts as tried in a class of "
+    "payments that are alike in them.",
+)
+@click.option(
+    "--least",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="spibb: times that LOG must have taken an action in a class, or the live policy's "
+    "probability of it stays.",
+)
 @gate_options
 @json_option
 @click.pass_context
@@ -148,9 +191,18 @@ def train(
     as many teams run them: no exploration, no correction for what the log's policy chose) are
     baselines; they need no propensities.
 
-    expected-money needs a reward in money: trees of approval for every route, and the action that
-    is expected to earn the most by them, with 5% of exploration. Fees and margins are known; only
-    the approval has to be learned.
+    success-rate-elimination, ucb, thompson and hierarchical-thompson learn while they act, and here
+    from a log instead, so that they need not begin knowing nothing. The log of another policy shows
+    the outcomes of the actions that it took; that is all they need, as they learn the rate of each
+    route, but of a route that the log hardly took they know little.
+
+    expected-money needs a reward in money: a model of approval (trees for every route, or Vowpal
+    Wabbit), and the action that is expected to earn the most by it, with 5% of exploration. Fees
+    and margins are known; only the approval has to be learned.
+
+    spibb is a candidate held to the live policy: what LOG, best the one that the candidate was
+    trained on, took less than --least times in a class of payments keeps the live policy's
+    probability. The file names the two policies by their specs; keep theirs where they are.
     """
     from authopt.learning import train_runs
     from authopt.learning.train_answer import print_answer
@@ -159,11 +211,9 @@ def train(
 
     _check_options(ctx, policy)
     reward = parse_reward(reward_text)
-    if out.resolve() == log.resolve():
-        raise UserError(f"{out}: --out is the log itself; give it another name")
-    if not out.parent.is_dir():
-        raise UserError(f"{out}: the folder {out.parent} does not exist")
+    check_model_out(log, out)
     run = train_runs.RUNS[policy]
+    options = {**options, "policy": policy}
     if gated is None:
         answer = run(open_log(log), out, reward, options)
         if as_json:
@@ -187,8 +237,23 @@ def train(
 
 
 def _check_options(ctx: click.Context, policy: str) -> None:
-    for other, names in OPTIONS.items():
-        for name in names if other != policy else ():
-            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-                option = "--" + name.replace("_", "-")
-                raise click.UsageError(f"{option} does not apply to --policy {policy}", ctx)
+    given = {
+        name
+        for name in dict.fromkeys(name for names in OPTIONS.values() for name in names)
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    for name in sorted(given - set(OPTIONS[policy])):
+        raise click.UsageError(f"{_flag(name)} does not apply to --policy {policy}", ctx)
+    if policy == "expected-money" and ctx.params["model"] == "trees":
+        for name in sorted(given & set(REGRESSION_FLAGS)):
+            raise click.UsageError(f"{_flag(name)} applies to --model vw alone", ctx)
+    if policy == "spibb":
+        for name in ("candidate", "live"):
+            if name not in given:
+                raise click.UsageError(
+                    f"spibb is made of two policies: {_flag(name)} SPEC is missing", ctx
+                )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,4 +1,4 @@
-"""Fit the expected-money policy: a model of approval for every route that has enough attempts."""
+"""Fit the trees of an expected-money policy: for every route that has enough attempts, its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from authopt.batch import LoggedBatch, utc_datetime
 from authopt.errors import UserError
 from authopt.learning.best_time import fit_best_time
+from authopt.policies.approval_by_route import RouteTrees
 from authopt.policies.best_time.best_time import BestTime
 from authopt.policies.expected_money import EPSILON_DEFAULT, ExpectedMoney
 from authopt.rewards import MoneyReward
@@ -81,7 +82,7 @@ def fit_expected_money(
             # A route that has nothing approved, or nothing declined, goes with the others.
             continue
     last = utc_datetime(max(began)) if began else None
-    return ExpectedMoney(reward, pooled, models, epsilon, last)
+    return ExpectedMoney(reward, RouteTrees(pooled, models), epsilon, last)
 
 
 def _of_route(batches: Iterable[LoggedBatch], name: str) -> Iterator[LoggedBatch]:

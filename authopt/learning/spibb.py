@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from authopt.batch import LoggedBatch
+from authopt.batch import LoggedBatch, utc_datetime
 from authopt.errors import UserError
 from authopt.policies.protocol import Policy
 from authopt.policies.spec import load_policy
@@ -44,8 +44,14 @@ def fit_spibb(
     UserError
         If nothing in the log has a known outcome, or ``least`` is below 1.
     """
+    # What is wrong with a spec is said before the log is read.
+    policies = [load_policy(each) if isinstance(each, str) else each for each in (candidate, live)]
+    named = tuple(each if isinstance(each, str) else "" for each in (candidate, live))
     counts: Counter[tuple[Key, str, int]] = Counter()
+    began: list[np.datetime64] = []
     for batch in batches:
+        if (batch.attempt == 1).any():
+            began.append(batch.decided_at[batch.attempt == 1].max())
         known = np.flatnonzero(np.isfinite(batch.reward))
         if not len(known):
             continue
@@ -60,6 +66,5 @@ def fit_spibb(
             counts[keys[key], some.routes[route], delay] += count
     if not counts:
         raise UserError("the log has no decision with a known outcome to count")
-    named = tuple(each if isinstance(each, str) else "" for each in (candidate, live))
-    policies = [load_policy(each) if isinstance(each, str) else each for each in (candidate, live)]
-    return Spibb(policies[0], policies[1], dict(counts), columns, least, (named[0], named[1]))
+    last = utc_datetime(max(began)) if began else None
+    return Spibb(policies[0], policies[1], dict(counts), columns, least, (named[0], named[1]), last)

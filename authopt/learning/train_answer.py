@@ -51,10 +51,25 @@ def _lines(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
         shares = (f"{route} {count / total:.1%}" for route, count in answer["routes"].items())
         yield "routes taken", "   ".join(shares)
         yield "time", f"{answer['seconds']:.1f} s"
+    elif "least" in answer:
+        yield "held to the live", answer["live"]
+        classes = (
+            f"{answer['classes']} classes by {', '.join(answer['class_columns']) or 'nothing'}"
+        )
+        yield "actions taken", f"{answer['actions']} in {classes}"
+        share = answer["certain_rows"] / answer["rows"]
+        yield (
+            "of them certain",
+            f"{answer['certain']}, taken {answer['least']} times or more: {share:.1%} of the "
+            "decisions",
+        )
     else:
         if "trees" in answer:
             yield "approved", f"{answer['mean_reward']:.4f} of the attempts"
             yield "trees", f"{answer['trees']} gradient-boosted trees"
+        elif "approval_model" in answer:
+            yield "approved", f"{answer['mean_reward']:.4f} of the attempts"
+            yield "time", f"{answer['seconds']:.1f} s"
         else:
             yield "mean reward", f"{told(answer['mean_reward'])} {answer['reward']}"
             rates = (f"{route} {told(rate)}" for route, rate in answer["routes"].items())

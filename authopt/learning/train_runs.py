@@ -3,52 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from authopt.batch import LoggedBatch
 from authopt.errors import UserError
+from authopt.learning.training_log import check_propensities, read_log
 from authopt.learning.vw_option_flags import vw_options_of
 from authopt.logs.files import AttemptLog
-from authopt.logs.schema import PropensitySource
-from authopt.rewards import DEFAULT_REWARD, MoneyReward, Reward
+from authopt.rewards import Reward
 from authopt.terminal import notes, tracked
-
-
-def read_log(log: AttemptLog, reward: Reward, what: str) -> Iterator[LoggedBatch]:
-    """The log chunk by chunk, with progress."""
-    return tracked(log.batches(reward=reward), what, log.num_rows, len)
-
-
-def check_propensities(log: AttemptLog) -> None:
-    """Refuse a log without propensities; say so where they are estimated."""
-    if log.propensity_source is PropensitySource.UNKNOWN:
-        raise UserError(
-            f"{log.path} has no propensities (the probability with which each logged action was "
-            "taken), and without them vw would take the logging policy's habits for success. "
-            f"Estimate them first: authopt log propensities {log.path} --out "
-            "with-propensities.parquet"
-        )
-    if log.propensity_source is PropensitySource.ESTIMATED:
-        notes().print(
-            "[bold yellow]warning[/] the propensities of this log are ESTIMATED; what the logging "
-            "policy saw and the log does not hold is learned as if it were the routes' doing"
-        )
 
 
 def run_vw(log: AttemptLog, out: Path, reward: Reward, options: dict[str, Any]) -> dict[str, Any]:
     """Train a Vowpal Wabbit model."""
     from authopt.features.route_properties import read_routes
     from authopt.learning.going_on import read_parent
+    from authopt.learning.held_log import HeldLog
     from authopt.learning.train_vw import train_vw
 
     check_propensities(log)
     started = time.monotonic()
     parent = None if options["from"] is None else read_parent(options["from"])
+    held = HeldLog(lambda: log.batches(reward=reward))
     trained = train_vw(
-        lambda what: read_log(log, reward, what),
+        lambda what: tracked(held.batches(), what, log.num_rows, len),
         out,
         vw_options_of(options, None if parent is None else parent.options),
         reward=reward,
@@ -97,31 +76,6 @@ def _warn_of_overlap(first: datetime | None, before: datetime | None) -> None:
         )
 
 
-def run_success_rate(
-    log: AttemptLog, out: Path, reward: Reward, options: dict[str, Any]
-) -> dict[str, Any]:
-    """Let a sliding window per route go over the log."""
-    from authopt.learning.route_rates import replay_success_rate
-    from authopt.policies.success_rate import SuccessRate
-
-    dimensions = tuple(part for part in options["dimensions"].split("+") if part)
-    policy = SuccessRate(options["window"], options["hedging"], dimensions)
-    replayed = replay_success_rate(policy, read_log(log, reward, "learning"), log.path)
-    policy.save(out)
-    return {
-        "policy": "success-rate",
-        "spec": f"success-rate:{out}",
-        "model": out,
-        "log": log.path,
-        "rows": replayed.rows,
-        "left_out": replayed.left_out,
-        "reward": reward.name,
-        "currency": reward.currency,
-        "mean_reward": replayed.mean_reward,
-        "routes": {route: policy.overall_rate(route) for route in sorted(replayed.routes)},
-    }
-
-
 def run_best_route(log: AttemptLog, out: Path, reward: Reward, _: dict[str, Any]) -> dict[str, Any]:
     """Find the best single order of routes."""
     from authopt.learning.route_rates import fit_best_route
@@ -165,42 +119,43 @@ def run_best_time(log: AttemptLog, out: Path, reward: Reward, _: dict[str, Any])
     }
 
 
-def run_expected_money(
-    log: AttemptLog, out: Path, reward: Reward, _: dict[str, Any]
+def run_learner(
+    log: AttemptLog, out: Path, reward: Reward, options: dict[str, Any]
 ) -> dict[str, Any]:
-    """Fit trees of approval for every route, to be weighed with margin and fees."""
-    from authopt.learning.expected_money import fit_expected_money
+    """Let a policy that learns while it acts go over the log."""
+    from authopt.learning import train_learner_run
 
-    if not isinstance(reward, MoneyReward):
-        raise UserError(
-            f"expected-money needs a reward in money, not {reward.name}: --reward money:FILE.toml"
-        )
-    started = time.monotonic()
-    policy = fit_expected_money(
-        lambda what: read_log(log, DEFAULT_REWARD, what), reward, log=log.path
-    )
-    policy.save(out)
-    file = reward.spec.partition(":")[2]
-    return {
-        "policy": "expected-money",
-        "spec": f"expected-money:{out},reward={file}",
-        "model": out,
-        "log": log.path,
-        "rows": policy.pooled.rows,
-        "reward": reward.name,
-        "currency": None,
-        "mean_reward": policy.pooled.mean_approval,
-        "trees": len(policy.pooled.trees)
-        + sum(len(each.trees) for each in policy.by_route.values()),
-        "seconds": round(time.monotonic() - started, 3),
-    }
+    return train_learner_run.run_learner(log, out, reward, options)
+
+
+def run_expected_money(
+    log: AttemptLog, out: Path, reward: Reward, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Fit a model of approval, to be weighed with margin and fees."""
+    from authopt.learning import train_money_run
+
+    return train_money_run.run_expected_money(log, out, reward, options)
+
+
+def run_spibb(
+    log: AttemptLog, out: Path, reward: Reward, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Count how far the log supports a candidate."""
+    from authopt.learning import train_spibb_run
+
+    return train_spibb_run.run_spibb(log, out, reward, options)
 
 
 RUNS = {
     "vw": run_vw,
-    "success-rate": run_success_rate,
+    "success-rate": run_learner,
+    "success-rate-elimination": run_learner,
+    "ucb": run_learner,
+    "thompson": run_learner,
+    "hierarchical-thompson": run_learner,
     "best-route": run_best_route,
     "best-time": run_best_time,
     "expected-money": run_expected_money,
+    "spibb": run_spibb,
 }
 """By the name of what is trained."""

@@ -80,6 +80,22 @@ VW_OPTIONS = (*(name for name, _, _, _ in _VW_OPTIONS), "optimistic")
 VW_FLAGS = (*VW_OPTIONS, "routes", "merchant_own", "context_pairs", "attempt_times")
 """Names of all parameters that :func:`vw_option_flags` adds."""
 
+REGRESSION_FLAGS = (
+    "passes",
+    "learning_rate",
+    "power_t",
+    "initial_t",
+    "decay_learning_rate",
+    "l2",
+    "bits",
+    "seed",
+    "routes",
+    "merchant_own",
+    "context_pairs",
+    "attempt_times",
+)
+"""Those of them that bear on what a model predicts, and not on how it explores."""
+
 
 def vw_option_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options to a command; they reach it as ``VW_FLAGS``, None where not given."""

@@ -7,8 +7,9 @@ the reward's file. So only the chance of approval is learned; the expected rewar
 
 Learning the money itself would have to find the price list and the amounts in rewards that a few
 large payments dominate. Juspay's decision engine ranks gateways alike, by success rate x (amount x
-margin - cost). Here the chance depends on the context: every route has a model of its own,
-gradient-boosted trees (``authopt.policies.best_time``), and a route with few attempts shares one.
+margin - cost). Here the chance depends on the context, by any model of it: gradient-boosted trees
+(``authopt.policies.approval_by_route``) or a Vowpal Wabbit model
+(``authopt.policies.approval_by_vw``).
 
 All but ``epsilon`` goes to the best action, and ``epsilon`` to all alike, so what is logged can
 judge other policies.
@@ -16,19 +17,18 @@ judge other policies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from authopt.actions import STOP_ROUTE
 from authopt.batch import DecisionBatch, FloatArray, LoggedBatch, take_column
 from authopt.errors import UserError
+from authopt.policies.approval_by_route import RouteTrees
 from authopt.policies.best_time.best_time import BestTime
 from authopt.policies.best_time.model_file import BestTimeFile
 from authopt.policies.family import EPSILON, Family, Options, SpecError
@@ -42,6 +42,13 @@ EPSILON_DEFAULT = 0.05
 MADE_BY = "authopt train LOG --policy expected-money --reward money:FILE.toml --out money.json"
 
 
+class ApprovalModel(Protocol):
+    """A model of the chance that an attempt is approved."""
+
+    def approval(self, batch: DecisionBatch) -> FloatArray:
+        """float64[m], from 0 to 1; 0 at ``stop``."""
+
+
 class ExpectedMoneyFile(
     msgspec.Struct,
     frozen=True,
@@ -49,7 +56,7 @@ class ExpectedMoneyFile(
     tag_field="policy",
     tag="expected-money",
 ):
-    """The models of approval; what an approval is worth stands in the reward's own file.
+    """The trees of approval; what an approval is worth stands in the reward's own file.
 
     ``last_payment`` is when the last payment that they learned from began (UTC).
     """
@@ -71,19 +78,16 @@ class ExpectedMoney:
     ----------
     reward
         what an attempt is worth, approved and declined.
-    pooled
-        chance of approval, for routes without a model of their own.
-    by_route
-        the models of routes.
+    model
+        the chance of approval.
     epsilon
         share of uniform, 0 to 1: each of k actions gets at least ``epsilon / k``.
     last_payment
-        when the last payment that the models learned from began, UTC.
+        when the last payment that the model learned from began, UTC.
     """
 
     reward: MoneyReward
-    pooled: BestTime
-    by_route: Mapping[str, BestTime]
+    model: ApprovalModel
     epsilon: float = EPSILON_DEFAULT
     last_payment: datetime | None = None
     name: str = "expected-money"
@@ -105,57 +109,64 @@ class ExpectedMoney:
 
     def expected(self, batch: DecisionBatch) -> FloatArray:
         """float64[m], the expected reward of every action, in minor units of its currency."""
-        p = self.approval(batch)
+        p = self.model.approval(batch)
         approved, declined = (reward_if(self.reward, batch, each) for each in (True, False))
         return np.asarray(p * approved + (1.0 - p) * declined)
 
     def approval(self, batch: DecisionBatch) -> FloatArray:
         """float64[m], the predicted chance of approval; 0 at ``stop``."""
-        chance = np.zeros(batch.m)
-        groups = [
-            (self.by_route[route], [route]) for route in batch.routes if route in self.by_route
-        ]
-        rest = [route for route in batch.routes if route not in self.by_route]
-        groups.append((self.pooled, [route for route in rest if route != STOP_ROUTE]))
-        plain = batch.decisions() if isinstance(batch, LoggedBatch) else batch
-        for model, routes in groups:
-            wanted = np.array([route in routes for route in batch.routes], np.bool_)
-            keep = wanted[batch.action_route]
-            if not keep.any():
-                continue
-            there = batch.sum_by_decision(keep.astype(np.float64)) > 0.0
-            some = plain.take(np.flatnonzero(there))
-            chance[keep] = model.approval(some.keep_actions(keep[np.repeat(there, batch.counts)]))
-        return chance
+        return self.model.approval(batch)
 
     def save(self, path: Path) -> None:
-        """Write the models; :meth:`load` reads them."""
-        by_route = {route: self.by_route[route].record() for route in sorted(self.by_route)}
-        write_state(path, ExpectedMoneyFile(self.pooled.record(), by_route, self.last_payment))
+        """Write trees; :meth:`load` reads them. A Vowpal Wabbit model is a file of its own.
+
+        Raises
+        ------
+        UserError
+            If the model of approval is not one of trees, or the file cannot be written.
+        """
+        if not isinstance(self.model, RouteTrees):
+            raise UserError(f"{path}: of expected-money only trees are written; keep the model")
+        by_route = {name: each.record() for name, each in sorted(self.model.by_route.items())}
+        pooled = self.model.pooled.record()
+        write_state(path, ExpectedMoneyFile(pooled, by_route, self.last_payment))
 
     @classmethod
     def load(
         cls, path: Path, reward: MoneyReward, epsilon: float = EPSILON_DEFAULT
     ) -> ExpectedMoney:
-        """Read the models.
+        """Read the model of approval: trees, or a Vowpal Wabbit model with its manifest beside it.
 
         Raises
         ------
         UserError
             If the file is missing or holds something else.
         """
+        if _is_vw(path):
+            from authopt.policies.approval_by_vw import VwApproval
+
+            model = VwApproval.load(path)
+            log = model.manifest.log
+            return cls(reward, model, epsilon, log.last_payment or log.last)
         state = read_state(path, ExpectedMoneyFile, "an expected-money policy", MADE_BY)
         try:
             by_route = {
                 route: BestTime.from_record(record) for route, record in state.by_route.items()
             }
-            return cls(
-                reward, BestTime.from_record(state.pooled), by_route, epsilon, state.last_payment
-            )
+            trees = RouteTrees(BestTime.from_record(state.pooled), by_route)
         except ValueError as error:
             raise UserError(
                 f"{path}: not an expected-money policy: {error}. Make one with: {MADE_BY}"
             ) from None
+        return cls(reward, trees, epsilon, state.last_payment)
+
+
+def _is_vw(path: Path) -> bool:
+    """Whether a file is a Vowpal Wabbit model: those of policies are JSON."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(1) != b"{"
 
 
 def reward_if(reward: MoneyReward, batch: DecisionBatch, approved: bool) -> FloatArray:
@@ -196,7 +207,7 @@ def _make(file: Path | None, options: Options) -> ExpectedMoney:
 
 
 FAMILY = Family(
-    "expected-money:FILE.json,reward=REWARD.toml[,epsilon=0.05]",
+    "expected-money:FILE.json or FILE.vw,reward=REWARD.toml[,epsilon=0.05]",
     _make,
     ("reward", EPSILON),
     takes_file=True,

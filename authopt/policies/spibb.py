@@ -17,7 +17,8 @@ ECML 2019) let the trust in an action grow with its count; here it is there or n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -32,7 +33,7 @@ from authopt.policies.state_file import read_state, write_state
 
 LEAST = 50
 
-MADE_BY = "authopt.learning.spibb.fit_spibb(...).save(FILE.json)"
+MADE_BY = "authopt train LOG --policy spibb --candidate SPEC --live SPEC --out safe.json"
 
 ATTEMPT = "attempt"
 """Name of the class column that is not in the context."""
@@ -53,13 +54,17 @@ class CountRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SpibbFile(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="policy", tag="spibb"
 ):
-    """The whole file. Files that the specs name are found as the specs are written."""
+    """The whole file. Files that the specs name are found as the specs are written.
+
+    ``last_payment`` is when the last payment that was counted began (UTC).
+    """
 
     candidate: str
     live: str
     least: int
     columns: tuple[str, ...]
     counts: tuple[CountRecord, ...]
+    last_payment: datetime | None = None
     version: Literal[1] = 1
 
 
@@ -79,6 +84,8 @@ class Spibb:
         count from which on an action is certain, at least 1.
     specs
         of the candidate and of the live policy, for the file.
+    last_payment
+        when the last payment that was counted began, UTC.
     """
 
     candidate: Policy
@@ -87,6 +94,7 @@ class Spibb:
     columns: tuple[str, ...]
     least: int = LEAST
     specs: tuple[str, str] = ("", "")
+    last_payment: datetime | None = None
     name: str = "spibb"
 
     def __post_init__(self) -> None:
@@ -142,7 +150,8 @@ class Spibb:
             (CountRecord(key, route, delay, n) for (key, route, delay), n in self.counts.items()),
             key=lambda each: ([value or "" for value in each.values], each.route, each.delay_s),
         )
-        write_state(path, SpibbFile(*self.specs, self.least, self.columns, tuple(counts)))
+        state = SpibbFile(*self.specs, self.least, self.columns, tuple(counts), self.last_payment)
+        write_state(path, state)
 
     @classmethod
     def load(cls, path: Path) -> Spibb:
@@ -171,6 +180,7 @@ class Spibb:
             state.columns,
             state.least,
             (state.candidate, state.live),
+            state.last_payment,
         )
 
 
@@ -213,7 +223,7 @@ def _make(file: Path | None, options: Options) -> Spibb:
         return policy
     if least < 1:
         raise SpecError(f"policy {options.spec!r}: least is {least}; expected 1 or more")
-    return Spibb(policy.candidate, policy.live, policy.counts, policy.columns, least, policy.specs)
+    return replace(policy, least=least)
 
 
 FAMILY = Family(

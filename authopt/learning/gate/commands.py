@@ -12,10 +12,16 @@ from authopt.learning.gate.option_flags import (
     settings_option,
     with_override,
 )
+from authopt.learning.log_options import (
+    log_argument,
+    max_weight_option,
+    reward_model_option,
+    reward_option,
+    strict_option,
+)
 from authopt.terminal import (
     console,
     distinct_files,
-    existing_file,
     json_option,
     new_file,
     print_json,
@@ -32,7 +38,7 @@ Examples:
 
 
 @click.command("gate", epilog=EPILOG)
-@click.argument("log", type=existing_file)
+@log_argument
 @click.option(
     "--candidate", required=True, metavar="SPEC", help="The policy that wants to go live."
 )
@@ -42,13 +48,7 @@ Examples:
     metavar="SPEC",
     help="The policy that it would replace; `logged` for the one that made LOG.",
 )
-@click.option(
-    "--reward",
-    "reward_text",
-    default="approved",
-    show_default=True,
-    help="approved; column:NAME:LOW:HIGH; or money:FILE.toml (see data/rewards/README.md).",
-)
+@reward_option("approved; column:NAME:LOW:HIGH; or money:FILE.toml (see data/rewards/README.md).")
 @settings_option
 @override_option
 @click.option(
@@ -58,21 +58,9 @@ Examples:
     help="Write the verdict. If the file holds one on the same two policies by a log with the same "
     "beginning, this is a further look, and the error spent on looks is added up.",
 )
-@click.option(
-    "--reward-model/--no-reward-model",
-    default=True,
-    show_default=True,
-    help="Fit a cross-fitted reward model, for doubly robust estimates.",
-)
-@click.option(
-    "--max-weight",
-    type=click.FloatRange(1),
-    help="Largest importance weight that is possible at all, declared beforehand. By default it is "
-    "computed from the logged probabilities of all eligible actions.",
-)
-@click.option(
-    "--strict", is_flag=True, help="Stop at the first unsound row instead of leaving it out."
-)
+@reward_model_option("doubly robust estimates")
+@max_weight_option(", declared beforehand")
+@strict_option
 @json_option
 def gate(
     log: Path,

@@ -12,6 +12,7 @@ import numpy as np
 
 from authopt.errors import UserError
 from authopt.policies.expected_money import ExpectedMoneyFile
+from authopt.policies.spibb import SpibbFile
 from authopt.policies.state_file import read_state
 from authopt.policies.vw_manifest import MADE_BY, VwManifest, manifest_path
 
@@ -43,12 +44,19 @@ def file_of(spec: str) -> Path | None:
 
 
 def fingerprint_of(spec: str) -> str | None:
-    """sha256 of the file that a spec names: models may be written anew under the same name."""
+    """sha256 of the file that a spec names: models may be written anew under the same name.
+
+    Of a file that names other policies by their specs, theirs are part of it.
+    """
     path = file_of(spec)
     if path is None:
         return None
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        own = hashlib.file_digest(file, "sha256").hexdigest()
+    inner = [fingerprint_of(each) for each in _named_in(path)]
+    if not any(inner):
+        return own
+    return hashlib.sha256(" ".join([own, *map(str, inner)]).encode()).hexdigest()
 
 
 def trained_on(spec: str) -> TrainedOn | None:
@@ -60,12 +68,26 @@ def trained_on(spec: str) -> TrainedOn | None:
     with suppress(UserError):
         manifest = read_state(manifest_path(path), VwManifest, "a manifest", MADE_BY)
         logs = manifest.log, *(each.log for each in manifest.ancestors)
-        known = tuple(log.sha256 for log in logs if log.sha256 is not None)
-        return TrainedOn(_moment(manifest.log.last_payment or manifest.log.last), known)
+        sums = tuple(log.sha256 for log in logs if log.sha256 is not None)
+        return TrainedOn(_moment(manifest.log.last_payment or manifest.log.last), sums)
     with suppress(UserError):
         state = read_state(path, ExpectedMoneyFile, "an expected-money policy", MADE_BY)
         return TrainedOn(_moment(state.last_payment))
+    with suppress(UserError):
+        counted = read_state(path, SpibbFile, "a spibb policy", MADE_BY)
+        known = TrainedOn(_moment(counted.last_payment))
+        for each in (counted.candidate, counted.live):
+            known = together(known, trained_on(each))
+        return known
     return None
+
+
+def _named_in(path: Path) -> tuple[str, ...]:
+    """Specs of the policies that a file names."""
+    with suppress(UserError):
+        state = read_state(path, SpibbFile, "a spibb policy", MADE_BY)
+        return state.candidate, state.live
+    return ()
 
 
 def _moment(time: datetime | None) -> np.datetime64 | None:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from authopt.errors import UserError
+from authopt.learning.log_options import (
+    check_model_out,
+    log_argument,
+    model_out_option,
+    reward_option,
+)
 from authopt.learning.vw_option_flags import VW_OPTIONS, vw_option_flags
 from authopt.terminal import (
     console,
-    existing_file,
     json_option,
-    new_file,
     notes,
     print_json,
     tracked,
@@ -36,15 +39,9 @@ Examples:
 
 
 @click.command("tune", epilog=EPILOG)
-@click.argument("log", type=existing_file)
-@click.option("--out", type=new_file, required=True, help="Where the winner's model goes.")
-@click.option(
-    "--reward",
-    "reward_text",
-    default="approved",
-    show_default=True,
-    help="As of `authopt train`.",
-)
+@log_argument
+@model_out_option("Where the winner's model goes.")
+@reward_option("As of `authopt train`.")
 @click.option(
     "--candidates",
     type=click.IntRange(1, 10_000),
@@ -113,7 +110,7 @@ def tune(
     """
     import time
 
-    from authopt.learning.train_runs import check_propensities
+    from authopt.learning.training_log import check_propensities
     from authopt.learning.tune import space as spaces
     from authopt.learning.tune.answer import answer_of, print_tuned
     from authopt.learning.tune.trial import Setting
@@ -125,10 +122,7 @@ def tune(
 
     started = time.monotonic()
     reward = parse_reward(reward_text)
-    if out.resolve() == log.resolve():
-        raise UserError(f"{out}: --out is the log itself; give it another name")
-    if not out.parent.is_dir():
-        raise UserError(f"{out}: the folder {out.parent} does not exist")
+    check_model_out(log, out)
     base = vw_options_of(options)
     opened = open_log(log)
     check_propensities(opened)

@@ -13,8 +13,8 @@ from authopt.learning.tune.judging import (
     GREEDY,
     Limits,
     evaluation_of,
-    greedy,
     limits_of,
+    most_probable,
 )
 from authopt.learning.tune.space import Candidate
 from authopt.learning.tune.trial import Setting, train_on
@@ -66,11 +66,11 @@ def final_exam(setting: Setting, winner: Candidate, first: Candidate, out: Path)
         )
     decisions = exam.batch.decisions()
     floored = VwPolicy.load(out).probabilities(decisions)
-    given = {GREEDY: greedy(exam, floored), FLOORED: floored}
+    given = {GREEDY: most_probable(exam, floored), FLOORED: floored}
     if winner != first:
         other = setting.folder / "first.vw"
         train_on(setting, first, last, other)
-        given[DEFAULT] = greedy(exam, VwPolicy.load(other).probabilities(decisions))
+        given[DEFAULT] = most_probable(exam, VwPolicy.load(other).probabilities(decisions))
     evaluation = evaluation_of(exam, given)
     best = evaluation.policy(GREEDY)
     return FinalExam(

@@ -118,7 +118,7 @@ def exam_of(batches: Iterable[LoggedBatch], reward: Reward, to_go: bool, seed: i
 def judge(exam: Exam, policy: Policy) -> Judged:
     """Off-policy, greedily and as the policy explores."""
     floored = policy.probabilities(exam.batch.decisions())
-    evaluation = evaluation_of(exam, {GREEDY: greedy(exam, floored), FLOORED: floored})
+    evaluation = evaluation_of(exam, {GREEDY: most_probable(exam, floored), FLOORED: floored})
     best = evaluation.policy(GREEDY)
     score = best.estimate("dr").value
     return Judged(
@@ -128,7 +128,7 @@ def judge(exam: Exam, policy: Policy) -> Judged:
     )
 
 
-def greedy(exam: Exam, probability: FloatArray) -> FloatArray:
+def most_probable(exam: Exam, probability: FloatArray) -> FloatArray:
     """float64[m], 1 on the most probable action of each decision."""
     return first_of_each(exam.batch, -probability)
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from authopt.cli import main
-from authopt.learning.commands import train
+from authopt.learning.commands import LEARNERS, train
 from authopt.logs.files import write_log
 from authopt.logs.schema import PropensitySource
 from authopt.policies.spec import load_policy
@@ -38,7 +38,7 @@ def failed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return said
 
 
-@pytest.mark.parametrize("policy", ["vw", "success-rate", "best-route", "best-time"])
+@pytest.mark.parametrize("policy", ["vw", "success-rate", *LEARNERS, "best-route", "best-time"])
 def test_every_policy_trains_and_loads_by_the_spec_that_it_names(
     log: Path, tmp_path: Path, policy: str
 ) -> None:
@@ -140,7 +140,13 @@ def test_an_empty_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--policy", "thompson"), "thompson"),
+        (("--policy", "oracle"), "oracle"),
+        (("--policy", "ucb", "--keys", "window=10,discount=0.9"), "two ways to forget"),
+        (("--policy", "ucb", "--window", 10), "--window does not apply to --policy ucb"),
+        (("--policy", "spibb", "--live", "uniform"), "--candidate SPEC is missing"),
+        (("--policy", "expected-money", "--bits", 18), "--bits applies to --model vw alone"),
+        (("--policy", "expected-money", "--model", "vw", "--explorer", "bag"), "does not apply"),
+        (("--policy", "expected-money"), "needs a reward in money"),
         (("--epsilon", -1), "epsilon"),
         (("--epsilon", 2), "epsilon"),
         (("--bits", 99), "bits"),

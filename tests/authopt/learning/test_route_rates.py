@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from authopt.errors import UserError
-from authopt.learning.route_rates import fit_best_route, replay_success_rate, route_rates
-from authopt.policies.success_rate import SuccessRate
+from authopt.learning.route_rates import fit_best_route, route_rates
 from tests.factories import logged_batch
 
 
@@ -40,29 +38,3 @@ def test_unknown_outcomes_do_not_count() -> None:
 
 def test_an_empty_log_has_no_rates() -> None:
     assert route_rates([]) == {}
-
-
-def test_success_rate_follows_the_log_and_says_what_it_left_out() -> None:
-    batch = logged_batch(300, with_stop=True)
-    reward = batch.reward.copy()
-    stopped = batch.is_stop[batch.chosen_action]
-    unknown = np.flatnonzero(~stopped)[:5]
-    reward[unknown] = np.nan
-    policy, whole = SuccessRate(), SuccessRate()
-    log = replace(batch, reward=reward)
-    said = replay_success_rate(policy, [log.take(slice(0, 100)), log.take(slice(100, 300))])
-    whole.update(log)
-    assert np.array_equal(policy.probabilities(batch), whole.probabilities(batch))
-    assert said.rows == 300 - 5 - stopped.sum()
-    assert {each.reason: each.rows for each in said.left_out} == {
-        "the outcome is not known": 5,
-        "the payment was given up (stop)": stopped.sum(),
-    }
-
-
-def test_success_rate_needs_the_order_of_time_and_something_to_learn() -> None:
-    batch = logged_batch(50)
-    with pytest.raises(UserError, match=r"'d0-0'.*Sort the log"):
-        replay_success_rate(SuccessRate(), [batch.take(slice(25, 50)), batch.take(slice(0, 25))])
-    with pytest.raises(UserError, match="no attempt with a known outcome"):
-        replay_success_rate(SuccessRate(), [replace(batch, reward=np.full(50, np.nan))])

@@ -12,6 +12,7 @@ from authopt.batch import DecisionBatch, LoggedBatch
 from authopt.errors import UserError
 from authopt.learning.expected_money import LEAST_ROWS, fit_expected_money
 from authopt.learning.gate.trained_on import trained_on
+from authopt.policies.approval_by_route import RouteTrees
 from authopt.policies.expected_money import ExpectedMoney, reward_if
 from authopt.policies.spec import load_policy
 from authopt.rewards import MoneyReward, parse_reward
@@ -114,9 +115,11 @@ def test_every_route_with_enough_attempts_has_a_model_of_its_own(
 ) -> None:
     taken = np.bincount(log.action_route[log.chosen_action], minlength=4)
     enough = {name for name, count in zip(log.routes, taken, strict=True) if count >= LEAST_ROWS}
-    assert set(policy.by_route) == enough - {"stop"}
+    assert isinstance(policy.model, RouteTrees)
+    assert set(policy.model.by_route) == enough - {"stop"}
     few = fit_expected_money(lambda _: [log.take(slice(0, LEAST_ROWS))], reward)
-    assert not few.by_route
+    assert isinstance(few.model, RouteTrees)
+    assert not few.model.by_route
     assert (few.approval(later)[~later.is_stop] > 0.0).all()
 
 
