@@ -13,7 +13,9 @@ payments after the first 50,000, and differences are paired by seed. Three bars:
 - In both worlds it is worth more than every baseline, with a 95% interval of the difference that
   excludes zero. Baselines that only choose routes retry on the best timetable of the place.
 - In no scenario (seeds 1 to 5) is it worse than the best baseline by more than its exploration
-  budget, nor by more than what its own exploration costs it there in truth.
+  budget: the approvals a day that it declares it may lose, times the days. Where payments are few
+  that allows much, so what its exploration costs it there in truth is printed beside it, and in how
+  many scenarios it is behind by more than that.
 
 Results are kept in ``--folder``; a run that is cut off goes on where it was.
 """
@@ -134,7 +136,7 @@ def story_table(boards: Sequence[Board]) -> Table:
     """One scenario a row."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("scenario", "payments", "paid", "best baseline", "paid", "behind, of 10,000",
-                 "95%", "budget", "explored", ""):  # fmt: skip
+                 "95%", "budget", "", "explored in truth", ""):  # fmt: skip
         table.add_column(name, justify="left" if name in ("scenario", "best baseline") else "right")
     for board in boards:
         own, rival = board.standing(board.reference), best_rival(board)
@@ -150,8 +152,9 @@ def story_table(boards: Sequence[Board]) -> Table:
             f"{10_000 * rival.difference.mean:+.1f}",
             " to ".join("-" if each is None else f"{10_000 * each:+.1f}" for each in limits),
             "-" if (declared := budget(board)) is None else f"{10_000 * declared:.1f}",
-            f"{10_000 * explored(board):.1f}",
             "within" if within(board) else "BEHIND",
+            f"{10_000 * explored(board):.1f}",
+            "within" if behind(board) <= explored(board) else "behind",
         )
     return table
 
@@ -170,21 +173,21 @@ def explored(board: Board) -> float:
     return max(board.standing(board.reference).explored.mean / 1_000, 0.0)
 
 
-def allowed(board: Board) -> float:
-    """How far behind it may be: its budget, and no more than what it spent of that in truth.
-
-    Where there are few payments a day, a budget per day alone would allow almost anything.
-    """
-    declared = budget(board)
-    return explored(board) if declared is None else min(declared, explored(board))
-
-
-def within(board: Board) -> bool:
-    """Whether the policy is behind the best baseline by no more than its exploration may cost."""
+def behind(board: Board) -> float:
+    """Payments by which the best baseline is ahead, as a share of all."""
     rival = best_rival(board)
     assert rival is not None
     assert rival.difference is not None
-    return rival.difference.mean <= allowed(board)
+    return rival.difference.mean
+
+
+def within(board: Board) -> bool:
+    """Whether the policy is behind the best baseline by no more than its exploration may cost.
+
+    A policy that declares no budget may be behind by what its exploration costs in truth.
+    """
+    declared = budget(board)
+    return behind(board) <= (explored(board) if declared is None else declared)
 
 
 def baselines(board: Board) -> list[Standing]:
@@ -236,6 +239,12 @@ def verdict(console: Console, worlds: Sequence[Board], stories: Sequence[Board])
         if left:
             console.print(f"{board.place}: not surely beaten: {'; '.join(left)}", markup=False)
     kept = sum(within(board) for board in stories)
+    cheaper = sum(behind(board) <= explored(board) for board in stories)
+    console.print(
+        f"scenarios: behind by no more than the declared budget in {kept} of {len(stories)}, by no "
+        f"more than what exploring costs there in truth in {cheaper}",
+        markup=False,
+    )
     reached = next(name for name in WORLDS if place_named(name).attainable)
     met = captured[reached] >= BAR and beaten == all_of_them and kept == len(stories)
     print(

@@ -19,6 +19,7 @@ from simulator.leaderboard.candidates import (
 from simulator.leaderboard.cell import Cell
 from simulator.leaderboard.makers import INFORMED, ORACLE, PLANNING
 from simulator.leaderboard.places import Place
+from simulator.leaderboard.price_lists import lowest_cost_spec
 from simulator.leaderboard.runner import Track, results_of, unseen
 from simulator.leaderboard.trained import best_time_spec
 
@@ -170,7 +171,8 @@ def roster_of(
     """Some policies with all baselines and the oracles.
 
     Of the static candidates the best of each order of routes competes, on its own best timetable,
-    and some timetables by name.
+    and some timetables by name. Policies that choose routes alone, the one of the lowest cost among
+    them, retry on the best timetable of the place.
 
     Parameters
     ----------
@@ -195,6 +197,8 @@ def roster_of(
         routers.add(each.router)
     entries = [Entry(each.label, each.spec, Kind.STATIC) for each in chosen.values()]
     timetable = best.timetable if best.timetable != AT_ONCE else "every 3 days"
+    cheapest = timed(lowest_cost_spec(place, folder), timetable)
+    entries.append(Entry(f"lowest cost, {timetable}", cheapest, Kind.STATIC))
     entries += [Entry(label, timed(spec, timetable), Kind.LEARNER) for label, spec in LEARNERS]
     if place.steady:
         # In a scenario, a log of the same place would tell the model what is going to happen.
