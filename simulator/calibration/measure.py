@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from authopt.batch import BoolArray, Categorical, FloatArray, IntArray, LoggedBatch
+from authopt.durations import DAY_S
 from authopt.hashing import hash_strings
 from authopt.payments import Funding, Initiator
-
-DAY_S = 86_400.0
 
 HARD_CODES = (
     "04", "07", "12", "14", "15", "41", "43", "46", "54", "57", "62", "78", "R0", "R1", "R3",

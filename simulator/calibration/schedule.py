@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from authopt.batch import Categorical, DecisionBatch, FloatArray, IntArray
+from authopt.durations import DAY_S
 from authopt.payments import Initiator
 from authopt.sampling import normalise
 
-DAY_S = 86_400
 WAITS_S = (DAY_S, 2 * DAY_S)
 """Before the first and before each further retry of a subscription: on days 1, 3, 5, 7, 9, 11 and
 13. First retries are made within 48 hours (dunningcompare.com), most recoveries fall between
