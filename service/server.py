@@ -6,13 +6,21 @@ import multiprocessing
 import os
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from multiprocessing import connection
 from multiprocessing.util import Finalize
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from authopt.errors import UserError
+from service.metrics.folder import counted_together
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 def run(
@@ -31,55 +39,67 @@ def run(
         http=HTTPModes.http1,
         websockets=False,
         workers=workers,
+        respawn_failed_workers=True,
+        respawn_interval=0.1,
+        # SIGTERM is lost on a worker that is just being started in another one's place.
+        workers_kill_timeout=15,
         blocking_threads=threads,
         log_level=LogLevels.error,
         # The access log would hold addresses, which may hold anything.
         log_access=False,
     )
-    server.serve(target_loader=partial(_worker_app, settings, log_level), wrap_loader=False)
+    with counted_together(), _one_writer(settings, workers, log_level) as recorder:
+        settings = replace(settings, recorder=recorder)
+        server.serve(target_loader=partial(_worker_app, settings, log_level), wrap_loader=False)
+
+
+@contextmanager
+def _one_writer(settings: Settings, workers: int, log_level: str) -> Iterator[Path | None]:
+    """The socket of a process that writes for several workers, where the database takes one."""
+    from service.store.engine import sqlite_file
+    from service.store.recorder_supervision import supervised_recorder
+
+    if workers == 1 or sqlite_file(settings.database) is None:
+        yield None
+        return
+    with supervised_recorder(settings.database, settings.busy_timeout_s, log_level) as path:
+        yield path
 
 
 def _worker_app(settings: Settings, log_level: str) -> Any:
     """The application, in the process of a worker."""
-    from service.app import RECORDER, create_app
+    from service.app import create_app
     from service.log_output import start_logging
 
-    start_logging(log_level)
+    start_logging(log_level, settings.log_format)
 
     app = create_app(settings)
-    recorder = app.extensions[RECORDER]
     # A worker ends as a child process of multiprocessing does, without atexit.
-    Finalize(None, recorder.close, exitpriority=10)
+    Finalize(None, close, (app,), exitpriority=10)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(
-            target=_end_with, args=(parent.sentinel, recorder), name="end-with", daemon=True
+            target=_end_with, args=(parent.sentinel, app), name="end-with", daemon=True
         ).start()
     return app
 
 
-def _end_with(sentinel: Any, recorder: Any) -> None:
+def close(app: Flask) -> None:
+    """End what an application of this process runs beside requests; what waits is written first."""
+    from service.app import LIVE, RECORDER, TIMELY
+    from service.security.protect import KEYRING
+    from service.tracing import end_tracing
+
+    for key in (LIVE, TIMELY, KEYRING, RECORDER):
+        app.extensions[key].close()
+    end_tracing(app)
+
+
+def _end_with(sentinel: Any, app: Flask) -> None:
     """Leave when the main process is gone: a worker on its own would keep the port for ever."""
     connection.wait([sentinel])
-    recorder.close()
+    close(app)
     os._exit(1)
-
-
-def check_workers(workers: int, database: str) -> None:
-    """Refuse several processes on SQLite, where they would fight for its one write lock.
-
-    Raises
-    ------
-    UserError
-        If there is more than one, and the database is SQLite.
-    """
-    from service.store.engine import sqlite_file
-
-    if workers > 1 and sqlite_file(database) is not None:
-        raise UserError(
-            f"--workers {workers}: SQLite takes one writer, so several processes would be slower "
-            "than one. Use --workers 1 and more --threads, or PostgreSQL with --database"
-        )
 
 
 def check_free(host: str, port: int) -> None:

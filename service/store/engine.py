@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from authopt.card_numbers import redact
@@ -13,6 +13,13 @@ from authopt.errors import MissingExtra, UserError
 
 WRITE = "authopt_write"
 """Execution option of a connection that will write: SQLite then takes its lock at the beginning."""
+
+# Only the writer and what reads beside it need a connection; a request itself needs none.
+_POOL = 4
+CONNECTIONS = 2 * _POOL
+"""Most that an engine opens to a server."""
+
+_CONNECT_WITHIN_S = 2
 
 _FORMS = "sqlite:///authopt.db or postgresql+psycopg://user@host/name"
 
@@ -42,14 +49,33 @@ def open_engine(url: str, busy_timeout_s: float = 2.0) -> Engine:
                 raise UserError(
                     f"database {_shown(url)!r} is gone when the process ends. Expected {_FORMS}"
                 )
-            engine = create_engine(parsed, connect_args={"timeout": busy_timeout_s})
+            engine = create_engine(
+                parsed, connect_args={"timeout": busy_timeout_s, "cached_statements": 256}
+            )
             _prepare_sqlite(engine)
             return engine
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(
+            parsed,
+            pool_pre_ping=True,
+            pool_size=_POOL,
+            max_overflow=_POOL,
+            pool_timeout=_CONNECT_WITHIN_S,
+            connect_args=_patience(parsed) if parsed.get_driver_name() == "psycopg" else {},
+        )
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise UserError(f"database {_shown(url)!r} is no database URL. Expected {_FORMS}") from None
     except ModuleNotFoundError as error:
         raise MissingExtra(str(error.name), "postgres", "the database") from None
+
+
+def _patience(url: URL) -> dict[str, Any]:
+    """Limits for a PostgreSQL server that does not answer; what the URL says goes before them."""
+    limits = {
+        "connect_timeout": _CONNECT_WITHIN_S,
+        "tcp_user_timeout": _CONNECT_WITHIN_S * 1000,
+        "application_name": "authopt",
+    }
+    return {name: value for name, value in limits.items() if name not in url.query}
 
 
 def sqlite_file(url: str) -> Path | None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, text
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from authopt.errors import UserError
@@ -29,6 +31,8 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     shown = engine.url.render_as_string(hide_password=True)
     try:
+        if _is_up_to_date(engine):
+            return
         with (
             engine.connect().execution_options(**{WRITE: True}) as connection,
             connection.begin(),
@@ -47,3 +51,16 @@ def migrate(engine: Engine) -> None:
         # Alembic's own errors (a revision that this version does not know) share no base class
         # that says more.
         raise UserError(f"database {shown} cannot be brought up to date: {error}") from None
+
+
+def _is_up_to_date(engine: Engine) -> bool:
+    """Seen without the lock, for which a worker that starts under load would have to wait."""
+    with engine.connect() as connection:
+        found, head = revisions(connection)
+    return found == head
+
+
+def revisions(connection: Connection) -> tuple[str | None, str | None]:
+    """The version of a database's tables, None where there are none, and this program's."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    return found, ScriptDirectory(str(_MIGRATIONS)).get_current_head()

@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from authopt.sampling import DEFAULT_SALT
-from service.api.forms import DecisionAnswer, DecisionRequest, OutcomeRequest
+from service.api.forms import DecisionAnswer, DecisionRequest, OutcomeRequest, RankAnswer
+from service.tenants import DEFAULT_TENANT
+
+Key: TypeAlias = tuple[str, str]
+"""Tenant and decision id."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
-class DecisionRecord(msgspec.Struct, frozen=True, tag="decision"):
+class DecisionRecord(msgspec.Struct, frozen=True, gc=False, tag="decision"):
     """A row of the table ``decisions``, but for its number."""
 
     decision_id: str
@@ -32,6 +36,13 @@ class DecisionRecord(msgspec.Struct, frozen=True, tag="decision"):
     salt: str
     request: str
     answer: str
+    deferred: bool = False
+    tenant: str = DEFAULT_TENANT
+
+    @property
+    def key(self) -> Key:
+        """What no two decisions have in common."""
+        return self.tenant, self.decision_id
 
 
 class OutcomeRecord(msgspec.Struct, frozen=True, tag="outcome"):
@@ -41,9 +52,31 @@ class OutcomeRecord(msgspec.Struct, frozen=True, tag="outcome"):
     sha256: str
     received_at_us: int
     outcome: str
+    tenant: str = DEFAULT_TENANT
+
+    @property
+    def key(self) -> Key:
+        """Of its decision."""
+        return self.tenant, self.decision_id
 
 
-Record = DecisionRecord | OutcomeRecord
+class ActivationRecord(msgspec.Struct, frozen=True, tag="activation"):
+    """A row of the table ``activations``, but for its number."""
+
+    decision_id: str
+    activated_at_us: int
+    route: str
+    delay_s: int
+    propensity: float | None
+    tenant: str = DEFAULT_TENANT
+
+    @property
+    def key(self) -> Key:
+        """Of its decision."""
+        return self.tenant, self.decision_id
+
+
+Record = DecisionRecord | OutcomeRecord | ActivationRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +96,12 @@ class Kept:
     decision: DecisionRecord | None = None
 
 
-def decision_record(request: DecisionRequest, answer: DecisionAnswer) -> DecisionRecord:
+def decision_record(
+    request: DecisionRequest,
+    answer: DecisionAnswer | RankAnswer,
+    tenant: str = DEFAULT_TENANT,
+    deferred: bool = False,
+) -> DecisionRecord:
     """The record of a decision; its answer is encoded here, once and for all."""
     return DecisionRecord(
         decision_id=answer.decision_id,
@@ -79,6 +117,8 @@ def decision_record(request: DecisionRequest, answer: DecisionAnswer) -> Decisio
         salt=DEFAULT_SALT,
         request=canonical(request),
         answer=msgspec.json.encode(answer).decode(),
+        deferred=deferred,
+        tenant=tenant,
     )
 
 
@@ -87,7 +127,7 @@ def canonical(request: DecisionRequest) -> str:
     return _ENCODER.encode(request).decode()
 
 
-def outcome_record(outcome: OutcomeRequest) -> OutcomeRecord:
+def outcome_record(outcome: OutcomeRequest, tenant: str = DEFAULT_TENANT) -> OutcomeRecord:
     """The record of an outcome received now."""
     text = _ENCODER.encode(outcome)
     return OutcomeRecord(
@@ -95,6 +135,7 @@ def outcome_record(outcome: OutcomeRequest) -> OutcomeRecord:
         sha256=hashlib.sha256(text).hexdigest(),
         received_at_us=microseconds(datetime.now(UTC)),
         outcome=text.decode(),
+        tenant=tenant,
     )
 
 

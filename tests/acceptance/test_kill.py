@@ -47,13 +47,15 @@ class Server:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Server]:
+def served(folder: Path, *further: str) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     arguments = ["serve", "--policy", "priority:routes=adyen,epsilon=0.4", "--routes", ROUTES]
     arguments += ["--delays", "0,3600", "--port", str(port)]
-    arguments += ["--database", f"sqlite:///{folder / 'authopt.db'}"]
+    # A loaded machine: what is measured here is not how soon the answers come.
+    arguments += ["--database", f"sqlite:///{folder / 'authopt.db'}", "--deadline-ms", "30000"]
+    arguments += further
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "authopt", *arguments],
@@ -202,6 +204,36 @@ def test_sigterm_under_load_loses_nothing(tmp_path: Path) -> None:
         load.join()
     check_kept(tmp_path, load)
     assert not (tmp_path / "authopt.db-wal").exists()
+
+
+def test_killed_workers_are_replaced_and_lose_no_answer(tmp_path: Path) -> None:
+    with served(tmp_path, "--workers", "2") as server:
+        load = Load(server)
+        load.start()
+        load.wait_for(200)
+        killed = _children(server)
+        for process in killed:
+            os.kill(process, signal.SIGKILL)
+        load.join()
+        until = time.monotonic() + START_LIMIT_S
+        while not (_children(server) - killed and _ready(server)):
+            assert server.process.poll() is None, (tmp_path / "server.log").read_text()
+            assert time.monotonic() < until, (tmp_path / "server.log").read_text()
+            time.sleep(0.05)
+        check_repeats(server, load)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(30)
+    check_kept(tmp_path, load)
+
+
+def _children(server: Server) -> set[int]:
+    """The processes that the main process has started: workers, and the recorder."""
+    pid = server.process.pid
+    return {
+        int(each)
+        for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()
+    }
 
 
 def test_a_worker_whose_main_process_is_killed_frees_the_port(tmp_path: Path) -> None:
