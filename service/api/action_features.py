@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 import numpy as np
 
 from authopt.batch import Categorical, Column
-from service.api.context import custom_fault
+from service.api.context import column_of, custom_fault
 from service.api.forms import RequestedAction
 from service.api.problems import FieldError, Problem
 
@@ -18,8 +19,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _RESERVED = frozenset({"route", "delay_s", "probability"})
 
 
-def feature_columns(actions: Sequence[RequestedAction]) -> dict[str, Column]:
-    """Columns of length m by name; missing where an action lacks what another has.
+def check_features(actions: Sequence[RequestedAction]) -> None:
+    """Refuse features that do not fit.
 
     Raises
     ------
@@ -32,9 +33,13 @@ def feature_columns(actions: Sequence[RequestedAction]) -> dict[str, Column]:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"{first.field}: {first.message}", *faults[:20]
         )
+
+
+def features_of_one(features: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
+    """Columns of length m by name; missing where an action lacks what another has."""
     columns: dict[str, Column] = {}
-    for name in dict.fromkeys(name for action in actions for name in action.features):
-        values = [action.features.get(name) for action in actions]
+    for name in dict.fromkeys(name for each in features for name in each):
+        values = [each.get(name) for each in features]
         if any(isinstance(value, str) for value in values):
             columns[name] = Categorical.from_values(
                 None if value is None else str(value) for value in values
@@ -43,6 +48,22 @@ def feature_columns(actions: Sequence[RequestedAction]) -> dict[str, Column]:
             columns[name] = np.array(
                 [np.nan if value is None else value for value in values], np.float64
             )
+    return columns
+
+
+def feature_columns(features: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
+    """As :func:`features_of_one` for the actions of several decisions.
+
+    Raises
+    ------
+    MixedKinds
+        If a column holds text and numbers: a decision may have both, several may not.
+    """
+    columns: dict[str, Column] = {}
+    for name in dict.fromkeys(name for each in features for name in each):
+        column = column_of([each.get(name) for each in features])
+        if column is not None:
+            columns[name] = column
     return columns
 
 

@@ -16,6 +16,12 @@ _MESSAGE = "looks like a card number; send the BIN (6 to 8 digits) and an opaque
 _HEADERS = ("HTTP_", "CONTENT_")
 _SHORTEST = 13
 _SMALLEST = 10 ** (_SHORTEST - 1)
+# Digits as 0 without what people put between them: a long run of them, or an exponent, whose digits
+# do not all stand there, is worth a search. Hundreds of times faster than a pattern.
+_AS_ZEROS = bytes.maketrans(b"123456789E", b"000000000e")
+_BETWEEN = b" -."
+_LONG = b"0" * _SHORTEST
+_EXPONENTS = b"0e0", b"0e+"
 
 
 def refuse_in_head(request: Request) -> None:
@@ -26,26 +32,40 @@ def refuse_in_head(request: Request) -> None:
     Problem
         422, naming where the card number stands.
     """
-    query = request.query_string
+    # The environment, since the headers made of it cost as much again as the check.
+    environ, query = request.environ, request.query_string
+    values = [value for key, value in environ.items() if key.startswith(_HEADERS)]
+    head = "\n".join([request.path, *values])
+    if not query and head.isascii() and not _may_hold_any(head.encode()):
+        return
     if query and _suspect(unquote_plus(query.decode("latin-1"))):
         raise _refusal("query")
     if _suspect(request.path):
         raise _refusal("path")
-    # The environment, since the headers made of it cost as much again as the check.
-    for key, value in request.environ.items():
+    for key, value in environ.items():
         if key.startswith(_HEADERS) and len(value) >= _SHORTEST and _suspect(value):
             name = key.removeprefix("HTTP_").replace("_", "-").title()
             raise _refusal("header" if _suspect(name) else f"header {name}")
 
 
-def refuse_in_body(body: Any) -> None:
-    """Check every string, number and key of a decoded JSON body.
+def refuse_in_body(text: bytes, body: Any) -> None:
+    """Check every string, number and key of a JSON body.
+
+    Parameters
+    ----------
+    text
+        as it was sent.
+    body
+        decoded.
 
     Raises
     ------
     Problem
         422, naming the field.
     """
+    # Neither escapes nor digits of other scripts: what is written is what it says.
+    if text.isascii() and b"\\" not in text and not _may_hold_any(text):
+        return
     # A list instead of recursion: how deep a body is nested is up to its sender.
     waiting: list[tuple[str, Any]] = [("", body)]
     while waiting:
@@ -60,6 +80,12 @@ def refuse_in_body(body: Any) -> None:
             waiting += [(f"{path}[{at}]", item) for at, item in enumerate(value)]
         elif _suspect(_digits(value)):
             raise _refusal(path or "body")
+
+
+def _may_hold_any(text: bytes) -> bool:
+    """Whether ASCII text could hold a card number, or a JSON number that is one."""
+    zeros = text.translate(_AS_ZEROS, _BETWEEN)
+    return _LONG in zeros or _EXPONENTS[0] in zeros or _EXPONENTS[1] in zeros
 
 
 def _worth_a_look(value: Any) -> bool:

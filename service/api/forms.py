@@ -1,4 +1,7 @@
-"""The bodies of requests and answers, as structs."""
+"""The bodies of requests and answers, as structs.
+
+Those that batches hold by the thousand are kept from the garbage collector: JSON has no cycles.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Whole = Annotated[int, Meta(ge=-_LARGEST_EXACT, le=_LARGEST_EXACT)]
 
 
-class RequestedAction(Struct, frozen=True, forbid_unknown_fields=True):
+class RequestedAction(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """An action that the caller offers. Its features: see ``service.api.action_features``."""
 
     route: Name
@@ -26,7 +29,7 @@ class RequestedAction(Struct, frozen=True, forbid_unknown_fields=True):
     features: dict[str, Any] = {}
 
 
-class DecisionRequest(Struct, frozen=True, forbid_unknown_fields=True):
+class DecisionRequest(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """``POST /v1/decisions``. What ``context`` may hold is checked by ``service.api.context``."""
 
     payment_id: Name
@@ -39,14 +42,14 @@ class DecisionRequest(Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
-class ChosenAction(Struct, frozen=True):
+class ChosenAction(Struct, frozen=True, gc=False):
     """The action that was drawn."""
 
     route: str
     delay_s: int
 
 
-class EligibleAction(Struct, frozen=True):
+class EligibleAction(Struct, frozen=True, gc=False):
     """An action that the rules left, with the probability with which it was drawn."""
 
     route: str
@@ -54,7 +57,7 @@ class EligibleAction(Struct, frozen=True):
     probability: float
 
 
-class RemovedAction(Struct, frozen=True):
+class RemovedAction(Struct, frozen=True, gc=False):
     """An action that the rules removed, and why."""
 
     route: str
@@ -62,14 +65,14 @@ class RemovedAction(Struct, frozen=True):
     reason: str
 
 
-class PolicyName(Struct, frozen=True):
+class PolicyName(Struct, frozen=True, gc=False):
     """Which policy answered; ``sha256`` is of the model's file, where there is one."""
 
     name: str
     sha256: str | None
 
 
-class DecisionAnswer(Struct, frozen=True):
+class DecisionAnswer(Struct, frozen=True, gc=False):
     """What is answered, and stored, for a decision."""
 
     decision_id: str
@@ -83,6 +86,57 @@ class DecisionAnswer(Struct, frozen=True):
     removed: list[RemovedAction]
     decided_at: datetime
     recorded: bool = True
+
+
+class RankedAction(Struct, frozen=True, gc=False):
+    """An eligible action with what the policy thinks of it: null where it says nothing."""
+
+    route: str
+    delay_s: int
+    probability: float
+    score: float | None
+
+
+class RankAnswer(Struct, frozen=True, gc=False):
+    """What is answered, and stored, for a ranking; ``action`` is the one that was drawn.
+
+    ``scores`` says what the scores are; null where the policy has none. Nothing counts as done
+    before its activation.
+    """
+
+    decision_id: str
+    payment_id: str
+    attempt: int
+    action: ChosenAction
+    propensity: float
+    policy: PolicyName
+    fallback: str | None
+    scores: str | None
+    actions: list[RankedAction]
+    removed: list[RemovedAction]
+    decided_at: datetime
+    recorded: bool = True
+
+
+class ActivationRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/decisions/{decision_id}/activation``: what the caller did after a ranking.
+
+    ``propensity`` is the probability with which the caller's own way of choosing took the action;
+    left out where it took the drawn one, or does not know it.
+    """
+
+    route: Name
+    delay_s: Annotated[int, Meta(ge=0, le=MAX_DELAY_S)] = 0
+    propensity: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
+
+
+class ActivationAnswer(Struct, frozen=True):
+    """What is on record as done; without a propensity it can judge no policy."""
+
+    decision_id: str
+    route: str
+    delay_s: int
+    propensity: float | None
 
 
 class OutcomeRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

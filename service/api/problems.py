@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -34,11 +35,18 @@ class ProblemBody(msgspec.Struct, frozen=True):
 class Problem(Exception):
     """An error that the client is told about."""
 
-    def __init__(self, status: HTTPStatus, detail: str, *errors: FieldError) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *errors: FieldError,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
+        self.headers = headers or {}
 
 
 _DETAILS = {
@@ -61,7 +69,9 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(Problem)
     def _problem(error: Problem) -> Response:
-        return response(error.status, error.detail, list(error.errors))
+        answer = response(error.status, error.detail, list(error.errors))
+        answer.headers.update(error.headers)
+        return answer
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
