@@ -1,0 +1,52 @@
+"""What the endpoints that operate the service share: the store as they use it, and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from msgspec import Meta
+from sqlalchemy.exc import SQLAlchemyError
+
+from authopt.errors import UserError
+from service.api.problems import FieldError, Problem
+from service.models.refusals import Conflict, NotThere
+from service.store.changes import MAX_REASON
+
+Reason = Annotated[str, Meta(max_length=MAX_REASON, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
+"""Why a change is made, in the words of who makes it."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@contextmanager
+def refusals(field: str) -> Iterator[None]:
+    """Answer what is refused as a problem: 404, 409 or 422, and 503 where the store fails.
+
+    Parameters
+    ----------
+    field
+        of the request, to name where the request itself is at fault.
+    """
+    try:
+        yield
+    except NotThere as error:
+        raise Problem(HTTPStatus.NOT_FOUND, str(error), FieldError(field, "names none")) from None
+    except Conflict as error:
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from None
+    except UserError as error:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"{field}: {error}", FieldError(field, str(error))
+        ) from None
+    except SQLAlchemyError:
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "the store does not answer; nothing was changed"
+        ) from None
+
+
+def moment(since_1970_us: int) -> datetime:
+    """Microseconds since 1970 as a moment in UTC."""
+    return _EPOCH + timedelta(microseconds=since_1970_us)
