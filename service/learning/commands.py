@@ -1,0 +1,207 @@
+"""``authopt learn``: learn from what the service records, while it decides."""
+
+from __future__ import annotations
+
+import click
+
+from authopt.errors import UserError
+from authopt.terminal import console, json_option, notes, print_json
+from service.length_of_time import seconds_in
+from service.log_output import LEVELS
+from service.tenants import DEFAULT_TENANT
+
+_LONGEST_NAME = 64
+
+
+@click.command()
+@click.option(
+    "--policy",
+    "spec",
+    default="recommended",
+    show_default=True,
+    metavar="SPEC",
+    help="What learns, such as recommended or online:model.vw.",
+)
+@click.option(
+    "--database",
+    default="sqlite:///authopt.db",
+    show_default=True,
+    metavar="URL",
+    help="Of the service.",
+)
+@click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="The merchant.")
+@click.option("--name", default="default", show_default=True, help="Of the learner.")
+@click.option(
+    "--reward",
+    default="approved",
+    show_default=True,
+    help="What an outcome is worth: approved, column:NAME:LOW:HIGH or money:FILE.toml.",
+)
+@click.option(
+    "--wait",
+    default="2d",
+    show_default=True,
+    metavar="TIME",
+    help="How long to wait for an outcome after its attempt was due.",
+)
+@click.option(
+    "--missing",
+    type=click.Choice(["declined", "left-out"]),
+    default="declined",
+    show_default=True,
+    help="What it means if none came by then.",
+)
+@click.option(
+    "--publish-every",
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="Least time between two models.",
+)
+@click.option(
+    "--min-outcomes",
+    type=click.IntRange(1),
+    default=1_000,
+    show_default=True,
+    help="Least number of decisions learned between two models.",
+)
+@click.option(
+    "--promote/--no-promote",
+    default=True,
+    show_default=True,
+    help="Make each model live, unless the live policy is pinned.",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(2),
+    default=200,
+    show_default=True,
+    help="Newest models of this learner that stay in the registry.",
+)
+@click.option(
+    "--every",
+    default="5s",
+    show_default=True,
+    metavar="TIME",
+    help="Between two looks at what is new.",
+)
+@click.option(
+    "--lease",
+    default="60s",
+    show_default=True,
+    metavar="TIME",
+    help="After this time another process takes over from one that is gone.",
+)
+@click.option("--once", is_flag=True, help="Learn what is there, and end.")
+@click.option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    default="warning",
+    show_default=True,
+    help="What to log, to standard error.",
+)
+@json_option
+def learn(
+    spec: str,
+    database: str,
+    tenant: str,
+    name: str,
+    reward: str,
+    wait: str,
+    missing: str,
+    publish_every: str,
+    min_outcomes: int,
+    promote: bool,
+    keep: int,
+    every: str,
+    lease: str,
+    once: bool,
+    log_level: str,
+    as_json: bool,
+) -> None:
+    """Learn from the decisions and outcomes of a running service, and give it the model.
+
+    A decision is learned once: as soon as what came back tells its reward, or when nothing came
+    within --wait. What comes later, such as a refund, is counted and not learned. What was learned
+    is saved in one transaction with how far was read, so a learner may be killed at any moment, and
+    several may run, on several machines: one of them learns, and another takes over if it is gone.
+
+    \b
+    Examples:
+      authopt learn
+      authopt learn --policy online:model.vw --database postgresql+psycopg://db/authopt
+      authopt learn --once --no-promote --json
+    """
+    import secrets
+    import signal
+    import socket
+    import threading
+    from os import getpid
+
+    from authopt.card_numbers import contains_card_number
+    from authopt.rewards import parse_reward
+    from service.learning.cursor import Task
+    from service.learning.learned_policy import new_policy
+    from service.learning.learner import Publishing
+    from service.learning.lease import Lease
+    from service.learning.run import Job, run
+    from service.log_output import start_logging
+    from service.models.opened import opened
+    from service.tenants import check_tenant
+
+    start_logging(log_level)
+    check_tenant(tenant)
+    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable() or contains_card_number(name):
+        raise UserError(
+            f"--name: expected 1 to {_LONGEST_NAME} printable characters, and no card number"
+        )
+    holder = f"{socket.gethostname()[:80]}:{getpid()}:{secrets.token_hex(8)}"
+    length_s = seconds_in("--lease", lease)
+    if length_s < 1:
+        raise UserError("--lease: expected 1s or more")
+    between_s = seconds_in("--publish-every", publish_every)
+    job = Job(
+        Lease(tenant, name, holder, length_s * 1_000_000),
+        Task(spec, reward, seconds_in("--wait", wait), missing),
+        parse_reward(reward),
+        Publishing(between_s * 1_000_000, min_outcomes, promote, keep),
+        max(seconds_in("--every", every), 0.1),
+        once,
+    )
+    new_policy(spec)
+    stop = threading.Event()
+
+    def say(text: str) -> None:
+        notes().print(text, style="dim", markup=False, soft_wrap=True)
+
+    before = {
+        each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        with opened(database) as engine:
+            cursor = run(engine, job, stop, say)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if as_json:
+        told = {} if cursor is None else {"counts": cursor.counts, "published": cursor.published}
+        waiting = 0 if cursor is None else len(cursor.waiting)
+        print_json({"learner": name, "held": cursor is not None, "waiting": waiting, **told})
+        return
+    if cursor is None:
+        say(f"learner {name}: another process learns, and goes on")
+        return
+    counts = cursor.counts
+    console().print(
+        f"{counts.learned:,} decisions learned ({counts.assumed_declined:,} of them without an "
+        f"outcome, counted as declined), {len(cursor.waiting):,} wait for theirs",
+        soft_wrap=True,
+    )
+    for number, what in (
+        (counts.left_out, "without a reward, left out"),
+        (counts.not_activated, "deferred and never activated, left out"),
+        (counts.chosen_otherwise, "where another action was taken with unknown odds, left out"),
+        (counts.corrections, "outcomes that came later, not learned"),
+    ):
+        if number:
+            console().print(f"{number:,} {what}")
