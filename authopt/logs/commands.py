@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import entry_points
 
 import click
 
@@ -16,17 +17,25 @@ _COMMANDS = {
 }
 
 
+ENTRY_POINTS = "authopt.log_commands"
+"""Other packages add commands that make or read logs, as the service does."""
+
+
 class _LazyCommands(click.Group):
     """Subcommands that are imported only when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [*_COMMANDS, *sorted(entry_points(group=ENTRY_POINTS).names)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, name = _COMMANDS[cmd_name]
-        command = getattr(import_module(module), name)
+        if cmd_name in _COMMANDS:
+            module, name = _COMMANDS[cmd_name]
+            command = getattr(import_module(module), name)
+        else:
+            found = entry_points(group=ENTRY_POINTS, name=cmd_name)
+            if not found:
+                return None
+            command = next(iter(found)).load()
         assert isinstance(command, click.Command)
         return command
 

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, select
 
 from authopt.batch import Categorical, Column, LoggedBatch
 from authopt.payments import CONTEXT_BY_NAME, OUTCOME_FIELDS, Kind
 from authopt.rewards import DEFAULT_REWARD, Reward
 from service.api.forms import DecisionAnswer, DecisionRequest, OutcomeRequest
-from service.store.tables import decisions, outcomes
+from service.store.carried_out import (
+    CarriedOut,
+    Exported,
+    activations_of,
+    any_own_propensity,
+    carried_out,
+    rows_after,
+    told_of,
+)
+from service.store.joining import JoinRules, joined
+from service.store.records import microseconds
+from service.store.settled import settled
+from service.store.tables import decisions
+from service.tenants import DEFAULT_TENANT
 
 CHUNK_ROWS = 8192
 
 _REQUEST = msgspec.json.Decoder(DecisionRequest)
-_ANSWER = msgspec.json.Decoder(DecisionAnswer)
-_OUTCOME = msgspec.json.Decoder(OutcomeRequest)
 
 _NO_OUTCOME = OutcomeRequest("none")
 
 
 def logged_batches(
-    engine: Engine, reward: Reward = DEFAULT_REWARD, chunk_rows: int = CHUNK_ROWS
+    engine: Engine,
+    reward: Reward = DEFAULT_REWARD,
+    chunk_rows: int = CHUNK_ROWS,
+    *,
+    tenant: str = DEFAULT_TENANT,
+    rules: JoinRules = JoinRules(),  # noqa: B008
+    counts: Exported | None = None,
+    now: datetime | None = None,
 ) -> Iterator[LoggedBatch]:
-    """All decisions in the order of recording, each joined with its outcome.
+    """All decisions of a merchant in the order of recording, each joined with its outcome.
 
-    Of several outcomes of a decision each field has the value that was given last, in the order of
-    arrival, so that a correction (a refund, a chargeback) need not repeat the rest. An outcome that
-    came before in the same words is the same outcome, and changes nothing: a correction that takes
-    an earlier one back differs from what it restores by its ``corrected_at``.
+    An outcome that came before in the same words is the same outcome, and changes nothing: a
+    correction that takes an earlier one back differs from what it restores by its
+    ``corrected_at``.
 
-    Propensities and probabilities are those that were drawn with, bit for bit. A decision without
-    an outcome has a missing one; an outcome without a decision is left for a later export. Every
-    batch has the same columns. What is recorded meanwhile is not included.
+    Propensities and probabilities are those that were drawn with, bit for bit. Where a caller of
+    ``rank`` did something else and said with what probability, that is the propensity, and the
+    log has no column of all probabilities. A decision without an outcome has a missing one; an
+    outcome without a decision is left for a later export. Every batch has the same columns. What is
+    recorded meanwhile is not included.
 
     Parameters
     ----------
@@ -48,62 +68,63 @@ def logged_batches(
         what an outcome is worth.
     chunk_rows
         decisions per batch.
+    tenant
+        whose decisions.
+    rules
+        how several outcomes become one, and what none means.
+    counts
+        takes what was left out or assumed.
+    now
+        UTC; by default the present.
     """
+    counts = Exported() if counts is None else counts
+    now_us = microseconds(datetime.now(UTC) if now is None else now)
+    last = settled(engine, decisions)
     with engine.connect() as connection:
-        last = connection.scalar(select(func.max(decisions.c.number))) or 0
-        kinds, features = _columns(connection, last)
+        kinds, features = _columns(connection, tenant, last)
+        drawn = not any_own_propensity(connection, tenant)
         start = 0
-        while rows := _rows(connection, start, last, chunk_rows):
-            told = _merged_outcomes(connection, start, rows[-1].number)
-            yield _batch(rows, told, kinds, features, reward)
-            start = rows[-1].number
+        while rows := rows_after(connection, tenant, start, last, chunk_rows):
+            end = rows[-1].number
+            made = carried_out(rows, activations_of(connection, tenant, start, end), counts)
+            told = told_of(connection, tenant, start, end)
+            start = end
+            if not made:
+                continue
+            came_back = []
+            for each in made:
+                name = each.row.decision_id
+                found = joined(name, each.due_us, told.get(name, ()), rules, now_us)
+                counts.decisions += 1
+                counts.without_outcome += found.outcome is None
+                counts.assumed_declined += found.assumed
+                counts.late_outcomes += found.late
+                came_back.append(found.outcome or _NO_OUTCOME)
+            yield batch_of(made, came_back, kinds, features, reward, drawn)
 
 
-def _rows(connection: Connection, after: int, last: int, limit: int) -> Sequence[Any]:
-    return connection.execute(
-        select(decisions)
-        .where(decisions.c.number > after, decisions.c.number <= last)
-        .order_by(decisions.c.number)
-        .limit(limit)
-    ).all()
-
-
-def _merged_outcomes(connection: Connection, after: int, last: int) -> dict[str, OutcomeRequest]:
-    """By decision id, of a range of numbers: each field of the outcome as it was given last."""
-    wanted = (
-        select(outcomes.c.decision_id, outcomes.c.outcome)
-        .join(decisions, decisions.c.decision_id == outcomes.c.decision_id)
-        .where(decisions.c.number > after, decisions.c.number <= last)
-        .order_by(outcomes.c.number)
-    )
-    merged: dict[str, OutcomeRequest] = {}
-    for decision_id, text in connection.execute(wanted):
-        told = _OUTCOME.decode(text)
-        if decision_id in merged:
-            given = {
-                field: value
-                for field, value in msgspec.structs.asdict(told).items()
-                if value is not None
-            }
-            told = msgspec.structs.replace(merged[decision_id], **given)
-        merged[decision_id] = told
-    return merged
-
-
-def _columns(connection: Connection, last: int) -> tuple[dict[str, Kind], dict[str, Kind]]:
+def _columns(
+    connection: Connection, tenant: str, last: int
+) -> tuple[dict[str, Kind], dict[str, Kind]]:
     """Every column of the context and of the actions that some request has, and how to hold it.
 
     A custom column that is a string in any request is a category in all of them.
     """
-    kinds: dict[str, Kind] = {}
-    features: dict[str, Kind] = {}
     requests = (
         select(decisions.c.request)
-        .where(decisions.c.number <= last)
+        .where(decisions.c.number <= last, decisions.c.tenant == tenant)
         .execution_options(yield_per=CHUNK_ROWS)
     )
-    for text in connection.scalars(requests):
-        request = _REQUEST.decode(text)
+    return column_kinds(map(_REQUEST.decode, connection.scalars(requests)))
+
+
+def column_kinds(
+    requests: Iterable[DecisionRequest],
+) -> tuple[dict[str, Kind], dict[str, Kind]]:
+    """The columns that some requests have, of the context and of the actions, and their kinds."""
+    kinds: dict[str, Kind] = {}
+    features: dict[str, Kind] = {}
+    for request in requests:
         for name, value in request.context.items():
             known = CONTEXT_BY_NAME.get(name)
             if known is not None:
@@ -123,16 +144,31 @@ def _add_custom(kinds: dict[str, Kind], name: str, value: Any) -> None:
         kinds.setdefault(name, Kind.NUMBER)
 
 
-def _batch(
-    rows: Sequence[Any],
-    told: Mapping[str, OutcomeRequest],
+def batch_of(
+    made: Sequence[CarriedOut],
+    came_back: Sequence[OutcomeRequest],
     kinds: Mapping[str, Kind],
     features: Mapping[str, Kind],
     reward: Reward,
+    drawn: bool,
 ) -> LoggedBatch:
-    answers = [_ANSWER.decode(row.answer) for row in rows]
-    requests = [_REQUEST.decode(row.request) for row in rows]
-    came_back = [told.get(row.decision_id, _NO_OUTCOME) for row in rows]
+    """Decisions that were carried out, with what came back, as rows of the log.
+
+    Parameters
+    ----------
+    made, came_back
+        of the same length.
+    kinds, features
+        the columns that the batch has, see :func:`column_kinds`.
+    reward
+        what an outcome is worth.
+    drawn
+        whether every decision took what was drawn, so that the probabilities of all its actions
+        are those that it was taken with.
+    """
+    answers = [each.answer for each in made]
+    requests = [each.request for each in made]
+    rows = [each.row for each in made]
     context = {
         name: _column([each.context.get(name) for each in requests], kind)
         for name, kind in kinds.items()
@@ -166,11 +202,13 @@ def _batch(
             for name, kind in features.items()
         },
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        chosen=np.array([_position(answer) for answer in answers], np.int64),
-        propensity=np.array([row.propensity for row in rows], np.float64),
+        chosen=np.array([_position(each) for each in made], np.int64),
+        propensity=np.array([each.propensity for each in made], np.float64),
         probability=np.array(
             [action.probability for answer in answers for action in answer.actions], np.float64
-        ),
+        )
+        if drawn
+        else None,
         outcome=outcome,
         reward=np.full(len(rows), np.nan),
     )
@@ -183,10 +221,10 @@ def _features(request: DecisionRequest, answer: DecisionAnswer) -> list[dict[str
     return [asked.get((each.route, each.delay_s), {}) for each in answer.actions]
 
 
-def _position(answer: DecisionAnswer) -> int:
-    """Place of the drawn action among the eligible ones."""
-    drawn = (answer.action.route, answer.action.delay_s)
-    return [(action.route, action.delay_s) for action in answer.actions].index(drawn)
+def _position(made: CarriedOut) -> int:
+    """Place of the action that was taken among the eligible ones."""
+    eligible = [(action.route, action.delay_s) for action in made.answer.actions]
+    return eligible.index((made.route, made.delay_s))
 
 
 def _column(values: Sequence[Any], kind: Kind) -> Column:

@@ -15,7 +15,7 @@ from authopt.batch import Categorical, LoggedBatch, concat
 from authopt.logs.files import open_log
 from authopt.payments import OUTCOME_FIELDS
 from service.api.forms import OutcomeRequest
-from service.commands import export
+from service.export_command import export
 from service.store.export import logged_batches
 from tests.service.in_process import (
     ask,
