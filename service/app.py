@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask, request
-from sqlalchemy.exc import SQLAlchemyError
 
-from authopt.errors import UserError
-from authopt.rules import load_rules
-from service.active_policy import ActivePolicy, load_active
+from service.active_policy import ActivePolicy
 from service.api import problems
+from service.api.activation import activation_blueprint
+from service.api.batch import batch_blueprint
 from service.api.card_guard import refuse_in_head
+from service.api.changes import changes_blueprint
 from service.api.decisions import decisions_blueprint
+from service.api.explain import explain_blueprint
 from service.api.health import health_blueprint
+from service.api.keys import keys_blueprint
+from service.api.models import models_blueprint
 from service.api.outcomes import outcomes_blueprint
-from service.deciding import Decider
+from service.api.payments import payments_blueprint
+from service.api.policies import policies_blueprint
+from service.api.routes import routes_blueprint
+from service.api.rules import rules_blueprint
+from service.api.webhooks import webhooks_blueprint
+from service.deciding.timely import Timely
+from service.deciding.warm_up import warm_up
+from service.known_structs import learn_structs
+from service.live.live import Live
+from service.metrics.endpoint import metrics_blueprint
+from service.metrics.measured import measure
+from service.openapi.operations import scopes
+from service.openapi.pages import description_blueprint
+from service.security.protect import protect
 from service.settings import Settings
-from service.store.engine import open_engine
-from service.store.group_commit import GroupCommit
-from service.store.migrate import migrate
-from service.store.spool import Spool
-from service.store.store import Store
-
-_log = logging.getLogger(__name__)
+from service.store.recording import open_recorder
+from service.tracing import trace_if_asked
 
 RECORDER = "authopt.recorder"
 """Key of ``app.extensions`` under which the recorder stands; close it when the app is done."""
+
+TIMELY = "authopt.timely"
+"""Key of ``app.extensions`` under which stands what decides; close it before the recorder."""
+
+LIVE = "authopt.live"
+"""Key of ``app.extensions`` under which the state of every merchant stands."""
+
+
+class _App(Flask):
+    """Flask without coroutines, for which it would look at every function of every request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return func
 
 
 def create_app(settings: Settings, active: ActivePolicy | None = None) -> Flask:
@@ -47,43 +73,39 @@ def create_app(settings: Settings, active: ActivePolicy | None = None) -> Flask:
     UserError
         If the database's URL is unsound.
     """
-    active = load_active(settings.policy) if active is None else active
-    store = Store(open_engine(settings.database, settings.busy_timeout_s))
-    spool = Spool(settings.spool)
-    try:
-        prepare_store(store, spool)
-    except (UserError, SQLAlchemyError, OSError) as error:
-        _log.error("the store is not ready: %s", error)
-        recall(spool)
-    recorder = GroupCommit(store, spool, settings.answer_within_s, settings.retry_store_s)
-    app = Flask("service", static_folder=None)
+    learn_structs()
+    live = Live.of_settings(settings, active)
+    recorder = open_recorder(settings)
+    live.follow(recorder.store.engine)
+    app = _App("service", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions[RECORDER] = recorder
+    app.extensions[LIVE] = live
     problems.register(app)
+    measure(app)
+    trace_if_asked(app)
     app.before_request(lambda: refuse_in_head(request))
-    rules = load_rules(merchant=settings.merchant)
-    decider = Decider(active, settings.routes, settings.delays, rules)
-    app.register_blueprint(decisions_blueprint(decider, recorder))
+    protect(app, settings, recorder.store.engine, scopes())
+    deadline_s = settings.deadline_ms / 1000.0
+    batch_deadline_s = settings.batch_deadline_ms / 1000.0
+    timely = Timely(recorder, deadline_s, batch_deadline_s)
+    app.extensions[TIMELY] = timely
+    for tenant in settings.served():
+        warm_up(live.serving(tenant))
+    app.register_blueprint(decisions_blueprint(live, timely, recorder, deadline_s))
+    app.register_blueprint(batch_blueprint(live, timely, recorder, batch_deadline_s))
+    app.register_blueprint(activation_blueprint(recorder))
     app.register_blueprint(outcomes_blueprint(recorder))
-    app.register_blueprint(health_blueprint(active, recorder))
+    app.register_blueprint(webhooks_blueprint(settings.webhooks, recorder))
+    app.register_blueprint(payments_blueprint(recorder.store.engine))
+    app.register_blueprint(health_blueprint(live, recorder))
+    app.register_blueprint(metrics_blueprint(live, recorder))
+    app.register_blueprint(changes_blueprint(recorder.store.engine))
+    app.register_blueprint(policies_blueprint(live, recorder.store.engine))
+    app.register_blueprint(models_blueprint(recorder.store.engine))
+    app.register_blueprint(routes_blueprint(live, recorder.store.engine))
+    app.register_blueprint(rules_blueprint(live))
+    app.register_blueprint(explain_blueprint(live, recorder.store.engine))
+    app.register_blueprint(keys_blueprint(recorder.store.engine))
+    app.register_blueprint(description_blueprint())
     return app
-
-
-def recall(spool: Spool) -> None:
-    """Answer again what an earlier process has answered and could only put into the spool."""
-    try:
-        spool.recall()
-    except OSError as error:
-        _log.error("the spool cannot be read: %s", error)
-
-
-def prepare_store(store: Store, spool: Spool) -> None:
-    """Bring the tables up to date and move into them what the spool holds.
-
-    Raises
-    ------
-    UserError, sqlalchemy.exc.SQLAlchemyError, OSError
-        If the database or the spool cannot be used.
-    """
-    migrate(store.engine)
-    spool.load_into(store)
