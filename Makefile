@@ -46,7 +46,7 @@ notebooks: $(STAMP) ## run the notebooks again, in place
 
 bench: $(STAMP) ## the benchmarks, quick form
 	@for name in evaluate_vs_obp evaluate_from_parquet evaluate_processes evaluate_memory coverage estimators \
-		payments_vs_trajectory train serve_vs_bare_flask world leaderboard outage generations; do \
+		payments_vs_trajectory train serve world leaderboard outage generations; do \
 		$(BIN)/python -m benchmarks.$$name --quick || failed=1; done; exit $${failed:-0}
 
 bakeoff: $(BAKEOFF)/.installed ## the bandit bake-off, in an environment of its own (ARGS=--quick)
