@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from authopt.errors import CheckFailed, UserError
+from authopt.learning.log_options import log_argument
 from authopt.terminal import (
     distinct_files,
     existing_file,
@@ -26,10 +27,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("log", type=existing_file)
+@log_argument
 @click.option("--policy", "spec", metavar="SPEC", help="Decide in process, such as vw:model.vw.")
 @click.option(
     "--url", metavar="URL", help="Ask the running service, such as http://127.0.0.1:8000."
+)
+@click.option(
+    "--key",
+    envvar="AUTHOPT_KEY",
+    metavar="KEY",
+    help="With --url: an API key with the scopes decide and outcome. Better in the environment, as "
+    "AUTHOPT_KEY: others on this machine may see command lines.",
 )
 @click.option(
     "--speed",
@@ -87,6 +95,7 @@ def replay(
     log: Path,
     spec: str | None,
     url: str | None,
+    key: str | None,
     speed: float | None,
     outcomes: str | None,
     world_name: str | None,
@@ -131,7 +140,7 @@ def replay(
     if not run or len(run) > 64 or not run.isprintable():
         raise UserError(f"--run is {run[:80]!r}; expected 1 to 64 printable characters")
     if url is not None:
-        url = _checked(url)
+        url = _checked(url, key)
     policy = None if spec is None else load_policy(spec)
     allowed = _rules(rules)
     logged = read_payments(log)
@@ -144,7 +153,7 @@ def replay(
         going = InProcessReplay(course, policy, run, allowed, slot_s=slot)
     else:
         assert url is not None
-        going = ServiceReplay(course, url, run, speed or AS_FAST_AS_POSSIBLE, concurrency)
+        going = ServiceReplay(course, url, run, speed or AS_FAST_AS_POSSIBLE, concurrency, key)
     total = logged.first(count).n
     for _ in tracked(going.decisions(), "replaying", total, int):
         pass
@@ -219,12 +228,12 @@ def _rules(path: Path | None) -> Rules:
     return load_rules(merchant=load_merchant_rules(path))
 
 
-def _checked(url: str) -> str:
+def _checked(url: str, key: str | None) -> str:
     """The address of the service, once there is one at it."""
     from simulator.replay.over_http import check_service
 
     url = url.rstrip("/")
-    lacking = check_service(url)
+    lacking = check_service(url, key)
     if lacking is not None:
         notes().print(f"{url} is not ready: {lacking}", markup=False, soft_wrap=True)
     return url

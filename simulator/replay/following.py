@@ -19,10 +19,9 @@ from authopt.batch import (
     LoggedBatch,
     TimeArray,
 )
+from authopt.durations import DAY_S
 from authopt.rules import DATA_UPDATED
 from simulator.replay.logged_payments import LoggedPayments, sent_at
-
-DAY_S = 86_400.0
 
 _PREVIOUS = {
     "previous_response_code": "response_code",

@@ -21,7 +21,7 @@ from simulator.replay.answers import Answer, is_sound, with_answers
 from simulator.replay.bodies import DECISIONS, OUTCOMES, decision_body, outcome_body
 from simulator.replay.course import Course, Step
 from simulator.replay.replayed import Replayed, Traffic, known_at, put_together
-from simulator.replay.sending import Job, Senders, Sent, senders
+from simulator.replay.sending import Job, Senders, Sent, bearing, senders
 
 AS_FAST_AS_POSSIBLE = math.inf
 
@@ -60,7 +60,7 @@ class _Told:
     row: int
 
 
-def check_service(url: str) -> str | None:
+def check_service(url: str, key: str | None = None) -> str | None:
     """See that there is a service at an address; what it says it lacks, or None.
 
     Raises
@@ -70,7 +70,7 @@ def check_service(url: str) -> str | None:
     """
     try:
         # No proxy from the environment: none stands before the requests that follow either.
-        answer = httpx.get(f"{url}/readyz", timeout=10.0, trust_env=False)
+        answer = httpx.get(f"{url}/readyz", headers=bearing(key), timeout=10.0, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UserError(
             f"{url}: no answer ({type(error).__name__}). Start the service with authopt serve, or "
@@ -108,6 +108,8 @@ class ServiceReplay:
         log seconds per second; infinite for as fast as possible.
     concurrency
         requests under way at a time.
+    key
+        API key of the service, where it asks for one.
     """
 
     course: Course
@@ -115,6 +117,7 @@ class ServiceReplay:
     run: str
     speed: float = AS_FAST_AS_POSSIBLE
     concurrency: int = 16
+    key: str | None = field(default=None, repr=False)
     policy: str = ""
     _steps: list[Step] = field(default_factory=list)
     _due: list[tuple[int, int, _Point | _Told]] = field(default_factory=list)
@@ -148,7 +151,7 @@ class ServiceReplay:
         first = self.course.start()
         self._first_us = int(first.decided_at.min().astype("M8[us]").astype(np.int64))
         self._put_points(first)
-        with senders(self.url, self.concurrency) as team:
+        with senders(self.url, self.concurrency, self.key) as team:
             self._begun = self._ended = time.monotonic()
             while (self._due or self._under_way) and self._stopped is None:
                 self._send_what_is_due(team)
@@ -296,6 +299,11 @@ class ServiceReplay:
 
     def _refusal(self) -> str:
         what, _ = self._errors.most_common(1)[0]
+        if what.startswith(("decision: 401", "decision: 403")):
+            return (
+                f"{self.url}: the service refuses every decision ({what}). Give a key with the "
+                "scopes decide and outcome in the environment's AUTHOPT_KEY, or with --key"
+            )
         routes = [route for route in self.course.log.batch.routes if route != "stop"]
         return (
             f"{self.url}: the service refuses every decision of the log ({what}). The log's routes "

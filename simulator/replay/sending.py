@@ -108,13 +108,14 @@ class Senders:
 
 
 @contextmanager
-def senders(url: str, count: int) -> Iterator[Senders]:
-    """So many threads that send, until the block is left."""
+def senders(url: str, count: int, key: str | None = None) -> Iterator[Senders]:
+    """So many threads that send, with an API key where there is one, until the block is left."""
     team = Senders()
     # Reading the certificates takes longer than many a request: once for all of them.
     context = httpx.create_ssl_context()
     threads = [
-        Thread(target=team.work, args=(_client(url, context),), daemon=True) for _ in range(count)
+        Thread(target=team.work, args=(_client(url, context, key),), daemon=True)
+        for _ in range(count)
     ]
     for thread in threads:
         thread.start()
@@ -124,9 +125,15 @@ def senders(url: str, count: int) -> Iterator[Senders]:
         team.end(threads)
 
 
-def _client(url: str, context: SSLContext) -> httpx.Client:
+def bearing(key: str | None) -> dict[str, str]:
+    """The header that a key is sent in."""
+    return {} if key is None else {"Authorization": f"Bearer {key}"}
+
+
+def _client(url: str, context: SSLContext, key: str | None) -> httpx.Client:
     transport = httpx.HTTPTransport(verify=context, retries=CONNECT_RETRIES)
-    return httpx.Client(base_url=url, transport=transport, timeout=TIMEOUT_S, headers=_HEADERS)
+    headers = _HEADERS | bearing(key)
+    return httpx.Client(base_url=url, transport=transport, timeout=TIMEOUT_S, headers=headers)
 
 
 def _sent(client: httpx.Client, job: Job) -> Sent:

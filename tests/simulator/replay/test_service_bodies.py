@@ -17,7 +17,10 @@ from authopt.policies.uniform import Uniform
 from authopt.rules import MerchantRules, load_rules
 from service.active_policy import load_active
 from service.api.forms import DecisionRequest, OutcomeRequest
-from service.deciding import Decider
+from service.deciding.decide import decide_together
+from service.deciding.question import question_of
+from service.live.serving import Serving
+from service.tenants import DEFAULT_TENANT
 from simulator.replay.answers import Answer, with_answers
 from simulator.replay.bodies import decision_body, outcome_body
 from simulator.replay.ids import asked_as, named
@@ -99,8 +102,9 @@ def told(points: DecisionBatch, row: int) -> Answer:
     """The answer of the service, by way of its JSON."""
     asked = msgspec.json.decode(decision_body(points, row, RUN), type=DecisionRequest)
     routes = tuple(route for route in points.routes if route != STOP_ROUTE)
-    decider = Decider(load_active("uniform"), routes, (0,), ONE_ATTEMPT)
-    answer = decider.answer(asked, named(RUN, points.decision_id[row].as_py()))
+    serving = Serving(DEFAULT_TENANT, load_active("uniform"), routes, (0,), ONE_ATTEMPT)
+    question = question_of(serving, asked, named(RUN, points.decision_id[row].as_py()))
+    (answer,) = decide_together([question])
     return msgspec.json.decode(msgspec.json.encode(answer), type=Answer)
 
 
