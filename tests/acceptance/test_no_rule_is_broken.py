@@ -49,7 +49,7 @@ from authopt.policies.vw import VwPolicy
 from authopt.policies.vw_options import VwOptions
 from authopt.rules import Rules, apply_rules
 from service.active_policy import ActivePolicy
-from service.api.decisions import NOT_RECORDED
+from service.deciding.timely import NOT_RECORDED
 from service.settings import Settings
 from simulator.simulate import simulate
 from simulator.small.world import small_world

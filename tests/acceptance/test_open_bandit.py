@@ -9,8 +9,6 @@ gives of the same weights.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from authopt.evaluation.arrays import evaluate_arrays
 from authopt.logs.files import open_log
 from authopt.policies.spec import load_policy
 from tests import obp_oracle
+from tests.acceptance.in_process import authopt
 from tests.open_bandit import (
     BTS_LOG,
     DATA,
@@ -47,14 +46,8 @@ pytestmark = [
 ]
 
 
-def authopt(*arguments: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "authopt", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+def said(*words: object) -> str:
+    done = authopt(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -68,18 +61,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = MAPPING.read_text(encoding="utf-8")
         # BTS did not draw its items alike; of its other probabilities its log says nothing.
         mapping.write_text(text if name == "random" else text.replace('shares = "equal"\n', ""))
-        said = authopt(
+        told = said(
             "log", "import", source, "--mapping", mapping, "--out", folder / f"{name}.parquet"
         )
-        assert "10,000 read = 10,000 written + 0 rejected" in said
+        assert "10,000 read = 10,000 written + 0 rejected" in told
     return folder
 
 
 @pytest.fixture(scope="module")
 def evaluation(folder: Path) -> dict[str, Any]:
     spec = f"table:{folder / 'bts.csv'}"
-    said = authopt("evaluate", folder / "random.parquet", "--policy", spec, "--json")
-    answer: dict[str, Any] = json.loads(said)
+    told = said("evaluate", folder / "random.parquet", "--policy", spec, "--json")
+    answer: dict[str, Any] = json.loads(told)
     return answer
 
 
@@ -109,7 +102,7 @@ def relative_error(estimate: float) -> float:
 def test_the_mean_rewards_are_the_published_ones(folder: Path, evaluation: dict[str, Any]) -> None:
     on_policy = evaluation["policies"][0]["estimates"][0]
     assert (on_policy["estimator"], round(on_policy["value"], 10)) == ("on-policy", RANDOM_VALUE)
-    own = json.loads(authopt("evaluate", folder / "bts.parquet", "--no-reward-model", "--json"))
+    own = json.loads(said("evaluate", folder / "bts.parquet", "--no-reward-model", "--json"))
     assert round(own["policies"][0]["estimates"][0]["value"], 10) == BTS_VALUE
 
 

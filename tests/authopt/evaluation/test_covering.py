@@ -281,7 +281,6 @@ def _drawn(data: st.DataObject) -> dict[str, object]:
     }
 
 
-@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_whatever_the_log_every_interval_is_honest(data: st.DataObject) -> None:
     drawn = _drawn(data)

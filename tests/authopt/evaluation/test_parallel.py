@@ -122,11 +122,11 @@ def test_a_run_that_is_done_is_not_computed_again(tmp_path: Path) -> None:
 
 
 @contextmanager
-def slow_run(folder: Path, workers: int) -> Iterator[subprocess.Popen[bytes]]:
+def slow_run(folder: Path, workers: int, pause_s: float = 0.2) -> Iterator[subprocess.Popen[bytes]]:
     """The slow sums in a process group of their own, once the first spans are on disk."""
     with (folder / "errors").open("wb") as errors:
         process = subprocess.Popen(
-            (sys.executable, "-m", SLOW_SUMS, str(folder), str(workers), "0.2"),
+            (sys.executable, "-m", SLOW_SUMS, str(folder), str(workers), str(pause_s)),
             stderr=errors,
             start_new_session=True,
         )
@@ -177,7 +177,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(tmp_path: Path, workers:
 
 @needs_proc
 def test_an_interrupt_ends_all_processes_and_only_one_speaks_of_it(tmp_path: Path) -> None:
-    with slow_run(tmp_path, 2) as process:
+    with slow_run(tmp_path, 2, pause_s=2.0) as process:
         wait_for(lambda: len(workers_in(tmp_path)) == 2)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(LIMIT_S) == -signal.SIGINT

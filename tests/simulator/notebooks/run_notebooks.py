@@ -20,7 +20,7 @@ CELL_TIMEOUT_S = 600
 """A cell takes seconds; a loaded machine may be many times slower."""
 
 
-def executed(notebook: Path, folder: Path) -> NotebookNode:
+def executed(notebook: Path, folder: Path, payments: str | None = None) -> NotebookNode:
     """A notebook with the outputs of a fresh run.
 
     Parameters
@@ -29,6 +29,8 @@ def executed(notebook: Path, folder: Path) -> NotebookNode:
         the file; it is not changed.
     folder
         where the kernel works; its settings and history go there too.
+    payments
+        how many a log has where the notebook says ``20_000``; None for as many.
 
     Raises
     ------
@@ -37,6 +39,9 @@ def executed(notebook: Path, folder: Path) -> NotebookNode:
     """
     # No times in the metadata: a run again should change nothing but what it computes.
     content = nbformat.read(notebook, as_version=4)
+    if payments is not None:
+        for cell in content.cells:
+            cell.source = cell.source.replace("20_000", payments)
     client = NotebookClient(
         content,
         timeout=CELL_TIMEOUT_S,

@@ -24,7 +24,7 @@ FOREIGN = (
 
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
-LONG = ("03", "05")
+LONG = ("02", "03", "05")
 """Notebooks that run for half a minute."""
 
 
@@ -42,7 +42,15 @@ def test_there_are_the_five_notebooks() -> None:
     ],
 )
 def test_every_cell_runs_from_any_folder_without_a_warning(notebook: Path, tmp_path: Path) -> None:
-    content = executed(notebook, tmp_path)
+    check(executed(notebook, tmp_path), notebook)
+
+
+@pytest.mark.timeout(1_800)
+def test_every_cell_from_log_to_decision_runs_on_fewer_payments_too(tmp_path: Path) -> None:
+    check(executed(NOTEBOOKS[1], tmp_path, payments="4_000"), NOTEBOOKS[1])
+
+
+def check(content: NotebookNode, notebook: Path) -> None:
     said = [output for output in outputs(content) if output.output_type in ("stream", "error")]
     assert said == []
     foreign = [text for text in texts(content) if any(part in text for part in FOREIGN)]
