@@ -29,7 +29,12 @@ _ORDER = (
     "leaderboard",
     "world",
     "serve",
-    "export",
+    "models",
+    "learn",
+    "keys",
+    "audit",
+    "doctor",
+    "forget",
 )
 
 

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.active_policy import ActivePolicy
-from service.app import RECORDER, create_app
+from service.app import LIVE, RECORDER, TIMELY, create_app
+from service.security.protect import KEYRING
 from service.settings import Settings
 from service.store.group_commit import GroupCommit
 
@@ -28,6 +29,8 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
         database=f"sqlite:///{folder / 'authopt.db'}",
         spool=folder / "authopt.db.spool",
         busy_timeout_s=0.2,
+        store_within_s=10.0,
+        deadline_ms=10_000,
     )
     return replace(settings, **changes)
 
@@ -38,6 +41,9 @@ def running(settings: Settings, active: ActivePolicy | None = None) -> Iterator[
     try:
         yield app
     finally:
+        app.extensions[LIVE].close()
+        app.extensions[TIMELY].close()
+        app.extensions[KEYRING].close()
         recorder_of(app).close()
 
 

@@ -16,7 +16,7 @@ from authopt.rules.merchant_limits import MaxAttempts
 from authopt.rules.merchant_routes import RouteDown, RouteValues
 from authopt.rules.merchant_volume import Period, VolumeCap
 from service.active_policy import NOT_LOADED, ActivePolicy
-from service.api.decisions import NOT_RECORDED
+from service.deciding.timely import NOT_RECORDED
 from service.settings import Settings
 from tests.service.in_process import ROUTES, ask, request_body, running, settings_in
 from tests.service.test_store import locked
@@ -106,7 +106,7 @@ def test_a_route_that_the_service_does_not_have_is_refused_at_the_start(tmp_path
     ("text", "message"),
     [
         ("max_attempts = 0", "key max_attempts: is 0"),
-        ('[[down]]\nroute = "adjen"', "--rules: route 'adjen' is none of the merchant's routes"),
+        ('[[down]]\nroute = "adjen"', "rules: route 'adjen' is none of the merchant's routes"),
     ],
 )
 def test_an_unsound_file_is_told_at_the_prompt(tmp_path: Path, text: str, message: str) -> None:
