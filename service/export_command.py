@@ -71,24 +71,21 @@ def export(
 
     from authopt.logs.files import write_log
     from service.store.carried_out import Exported
-    from service.store.engine import open_engine, sqlite_file
+    from service.store.engine import cause_of, check_there, open_engine
     from service.store.export import logged_batches
     from service.store.joining import JoinRules
 
     rules = JoinRules(
         Join(join), None if wait is None else seconds_in("--wait", wait), Missing(missing)
     )
-    file = sqlite_file(database)
-    if file is not None and not file.exists():
-        raise UserError(f"{file}: there is no such database. Make one with: authopt serve")
+    check_there(database)
     counts = Exported()
     engine = open_engine(database)
     try:
         batches = logged_batches(engine, tenant=tenant, rules=rules, counts=counts)
         write_log(out, tracked(batches, "exporting", None, len))
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise UserError(f"the database cannot be read: {cause}") from None
+        raise UserError(f"the database cannot be read: {cause_of(error)}") from None
     finally:
         engine.dispose()
     if as_json:

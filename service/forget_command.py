@@ -42,20 +42,17 @@ def forget(older_than: str, tenant: str | None, database: str, as_json: bool) ->
 
     from sqlalchemy.exc import SQLAlchemyError
 
-    from service.store.engine import open_engine, sqlite_file
+    from service.store.engine import cause_of, check_there, open_engine
     from service.store.records import microseconds
     from service.store.retention import forget as forget_before
 
     before = datetime.now(UTC) - timedelta(seconds=seconds_in("--older-than", older_than))
-    file = sqlite_file(database)
-    if file is not None and not file.exists():
-        raise UserError(f"{file}: there is no such database. Make one with: authopt serve")
+    check_there(database)
     engine = open_engine(database)
     try:
         gone = forget_before(engine, microseconds(before), tenant)
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise UserError(f"the database cannot be written: {cause}") from None
+        raise UserError(f"the database cannot be written: {cause_of(error)}") from None
     finally:
         engine.dispose()
     if as_json:

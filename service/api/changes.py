@@ -12,9 +12,9 @@ from flask import Blueprint, Request, Response, request
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.api.operating import moment
 from service.api.problems import FieldError, Problem
 from service.security.caller import caller
+from service.store.records import moment
 from service.store.tables import changes
 
 JSON = "application/json"

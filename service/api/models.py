@@ -9,10 +9,11 @@ import msgspec
 from flask import Blueprint, Response
 from sqlalchemy import Engine
 
-from service.api.operating import moment, refusals
+from service.api.operating import refusals
 from service.models.live_policy import read_live_policy
 from service.models.registry import Model, list_models
 from service.security.caller import caller
+from service.store.records import moment
 
 JSON = "application/json"
 

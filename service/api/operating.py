@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
@@ -18,8 +17,6 @@ from service.store.changes import MAX_REASON
 
 Reason = Annotated[str, Meta(max_length=MAX_REASON, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 """Why a change is made, in the words of who makes it."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @contextmanager
@@ -45,8 +42,3 @@ def refusals(field: str) -> Iterator[None]:
         raise Problem(
             HTTPStatus.SERVICE_UNAVAILABLE, "the store does not answer; nothing was changed"
         ) from None
-
-
-def moment(since_1970_us: int) -> datetime:
-    """Microseconds since 1970 as a moment in UTC."""
-    return _EPOCH + timedelta(microseconds=since_1970_us)

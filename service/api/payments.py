@@ -6,7 +6,7 @@ why, what was drawn and done, and every outcome in the order in which it arrived
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -19,12 +19,11 @@ from service.api.forms import ChosenAction, DecisionAnswer, OutcomeRequest
 from service.api.problems import Problem
 from service.security.caller import caller
 from service.store.joining import JoinRules, Told, joined
-from service.store.records import microseconds
+from service.store.records import microseconds, moment
 from service.store.tables import activations, decisions, outcomes
 
 JSON = "application/json"
 MOST_DECISIONS = 1_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ANSWER = msgspec.json.Decoder(DecisionAnswer)
 _OUTCOME = msgspec.json.Decoder(OutcomeRequest)
 
@@ -127,7 +126,7 @@ def read_payment(connection: Connection, tenant: str, payment_id: str) -> Paymen
                 deferred=row.deferred,
                 activation=_activation(done.get(row.decision_id)),
                 outcomes=[
-                    ArrivedOutcome(_moment(each.received_at_us), each.outcome) for each in came
+                    ArrivedOutcome(moment(each.received_at_us), each.outcome) for each in came
                 ],
                 known=joined(row.decision_id, due_us, came, JoinRules(), now_us).outcome,
             )
@@ -141,8 +140,4 @@ def _activation(row: Any) -> Activation | None:
     if row is None:
         return None
     action = ChosenAction(row.route, row.delay_s)
-    return Activation(_moment(row.activated_at_us), action, row.propensity)
-
-
-def _moment(microseconds_: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds_)
+    return Activation(moment(row.activated_at_us), action, row.propensity)

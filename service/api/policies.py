@@ -13,7 +13,7 @@ from msgspec import Meta
 from sqlalchemy import Connection, Engine
 
 from service.api.bodies import read_body
-from service.api.operating import Reason, moment, refusals
+from service.api.operating import Reason, refusals
 from service.api.problems import FieldError, Problem
 from service.live.live import Live
 from service.live.serving import Serving
@@ -31,6 +31,7 @@ from service.models.live_policy import (
 )
 from service.security.caller import caller
 from service.store.changes import changing, history
+from service.store.records import moment
 
 JSON = "application/json"
 SHOWN = 100

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.doctor.disk import check_folder
 from service.doctor.finding import Finding, fail, ok, warn
-from service.store.engine import CONNECTIONS, WRITE, sqlite_file
+from service.store.engine import CONNECTIONS, WRITE, cause_of, sqlite_file
 from service.store.migrate import revisions
 from service.store.records import microseconds
 from service.store.tables import learners
@@ -49,7 +49,7 @@ def check_database(engine: Engine, url: str, workers: int) -> Iterator[Finding]:
             yield ok("database", f"{shown} answers")
             found, head = revisions(connection)
     except SQLAlchemyError as error:
-        yield fail("database", f"{shown}: {_cause(error)}", "Start it, or mend its URL")
+        yield fail("database", f"{shown}: {cause_of(error)}", "Start it, or mend its URL")
         return
     if found != head:
         yield fail(
@@ -102,7 +102,7 @@ def _written(engine: Engine) -> Iterator[Finding]:
     except SQLAlchemyError as error:
         yield fail(
             "database: writing",
-            _cause(error),
+            cause_of(error),
             "Let its user write, free disk space, or end what holds its lock",
         )
         return
@@ -147,7 +147,3 @@ def _room(engine: Engine, workers: int) -> Iterator[Finding]:
         yield fail(point, found, f"Set max_connections of PostgreSQL to {needed + kept} or more")
     else:
         yield ok(point, found)
-
-
-def _cause(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -16,7 +16,7 @@ from service.doctor.finding import Finding, State, fail, ok
 from service.doctor.merchants import check_keys, check_learners, check_policies, check_webhooks
 from service.doctor.running import check_service
 from service.settings import Settings
-from service.store.engine import open_engine
+from service.store.engine import cause_of, open_engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _store(database: str, config: Config, settings: Settings | None) -> Iterator
                 yield from check_keys(connection, config.host, config.open)
             yield from check_learners(connection)
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        cause = cause_of(error)
         yield fail("database", f"failed meanwhile: {cause}", "Look at its log, and try again")
     finally:
         engine.dispose()

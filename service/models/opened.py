@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from authopt.errors import UserError
-from service.store.engine import open_engine, sqlite_file
+from service.store.engine import cause_of, check_there, open_engine
 from service.store.migrate import migrate
 
 _BUSY_TIMEOUT_S = 10.0
@@ -25,16 +25,13 @@ def opened(database: str) -> Iterator[Engine]:
     UserError
         If there is none, it cannot be used, or it fails meanwhile.
     """
-    file = sqlite_file(database)
-    if file is not None and not file.exists():
-        raise UserError(f"{file}: there is no such database. Make one with: authopt serve")
+    check_there(database)
     engine = open_engine(database, _BUSY_TIMEOUT_S)
     try:
         migrate(engine)
         yield engine
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise UserError(f"the database fails: {cause}. Try again") from None
+        raise UserError(f"the database fails: {cause_of(error)}. Try again") from None
     finally:
         engine.dispose()
 

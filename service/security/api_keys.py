@@ -11,13 +11,12 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from authopt.card_numbers import contains_card_number
 from authopt.errors import UserError
-from service.api.operating import moment
 from service.log_output import clean
 from service.models.refusals import Conflict, NotThere
 from service.security.caller import Scope
 from service.security.key_text import KeyText, new_key
 from service.store.changes import record_change
-from service.store.records import microseconds
+from service.store.records import microseconds, moment
 from service.store.tables import api_keys
 from service.tenants import check_tenant
 

@@ -231,7 +231,7 @@ def _writing(database: str) -> Iterator[Connection]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from service.store.changes import changing
-    from service.store.engine import open_engine
+    from service.store.engine import cause_of, open_engine
     from service.store.migrate import migrate
 
     engine = open_engine(database)
@@ -240,7 +240,7 @@ def _writing(database: str) -> Iterator[Connection]:
         with changing(engine) as connection:
             yield connection
     except SQLAlchemyError as error:
-        raise UserError(f"the database cannot be written: {_cause(error)}") from None
+        raise UserError(f"the database cannot be written: {cause_of(error)}") from None
     finally:
         engine.dispose()
 
@@ -249,23 +249,17 @@ def _writing(database: str) -> Iterator[Connection]:
 def _reading(database: str) -> Iterator[Connection]:
     from sqlalchemy.exc import SQLAlchemyError
 
-    from service.store.engine import open_engine, sqlite_file
+    from service.store.engine import cause_of, check_there, open_engine
 
-    file = sqlite_file(database)
-    if file is not None and not file.exists():
-        raise UserError(f"{file}: there is no such database. Make one with: authopt serve")
+    check_there(database)
     engine = open_engine(database)
     try:
         with engine.connect() as connection:
             yield connection
     except SQLAlchemyError as error:
-        raise UserError(f"the database cannot be read: {_cause(error)}") from None
+        raise UserError(f"the database cannot be read: {cause_of(error)}") from None
     finally:
         engine.dispose()
-
-
-def _cause(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
 def _actor() -> str:

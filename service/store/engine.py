@@ -89,6 +89,24 @@ def sqlite_file(url: str) -> Path | None:
     return Path(parsed.database)
 
 
+def check_there(url: str) -> None:
+    """Refuse a SQLite database that no service has made.
+
+    Raises
+    ------
+    UserError
+        If its file does not exist.
+    """
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        raise UserError(f"{file}: there is no such database. Make one with: authopt serve")
+
+
+def cause_of(error: Exception) -> str:
+    """What the driver said, in a line."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
 def _shown(url: str) -> str:
     """The URL without its password."""
     try:

@@ -144,6 +144,11 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+def moment(since_1970_us: int) -> datetime:
+    """Microseconds since 1970 as a moment in UTC; what :func:`microseconds` undoes."""
+    return _EPOCH + timedelta(microseconds=since_1970_us)
+
+
 def row(record: Record) -> dict[str, Any]:
     """A record as column values."""
     return msgspec.structs.asdict(record)
