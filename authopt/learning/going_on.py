@@ -205,6 +205,7 @@ def _options_of(manifest: VwManifest) -> VwOptions | None:
         "epsilon": manifest.floor,
         "cb_type": manifest.cb_type,
         "weighting": manifest.weighting,
+        "optimiser": "coin" if "--coin" in words else "adaptive",
         "optimistic": manifest.explorer != "regcb" or "--regcbopt" in words,
     }
     try:

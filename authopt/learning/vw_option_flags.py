@@ -44,6 +44,12 @@ _VW_OPTIONS: tuple[tuple[str, Any, str, str], ...] = (
         "whether all rows weigh alike, or by the inverse of their propensity.",
     ),
     ("passes", click.IntRange(1), "1", "times to go over the log."),
+    (
+        "optimiser",
+        click.Choice(["adaptive", "coin"]),
+        "adaptive",
+        "how steps are taken; coin has no learning rate.",
+    ),
     ("learning_rate", _POSITIVE, "0.05", "size of the steps."),
     (
         "power_t",
@@ -82,6 +88,7 @@ VW_FLAGS = (*VW_OPTIONS, "routes", "merchant_own", "context_pairs", "attempt_tim
 
 REGRESSION_FLAGS = (
     "passes",
+    "optimiser",
     "learning_rate",
     "power_t",
     "initial_t",

@@ -31,7 +31,7 @@ from authopt.policies.online.trying import Trying, book, sample_of
 from authopt.policies.vw_floor import lifted
 from authopt.policies.vw_labels import check_labels, labels
 from authopt.policies.vw_manifest import manifest_path
-from authopt.policies.vw_options import VwOptions, Weighting
+from authopt.policies.vw_options import Optimiser, VwOptions, Weighting
 from authopt.sampling import normalise
 
 STOPPED = "the payment was given up"
@@ -60,7 +60,7 @@ class OnlineVw:
     tries, most_tries, lost_per_day
         how much is tried at the start, see :class:`authopt.policies.online.trying.Trying`: routes
         at the best action's delay.
-    learning_rate, power_t, l2, weighting, bits, seed
+    optimiser, learning_rate, power_t, l2, weighting, bits, seed
         as in :class:`authopt.policies.vw_options.VwOptions`.
     merchant_own
         as in :func:`authopt.policies.online.declared_features.declared_features`.
@@ -89,6 +89,7 @@ class OnlineVw:
     tries: float = 0.0
     most_tries: float = 0.3
     lost_per_day: float = 0.0
+    optimiser: Optimiser = "adaptive"
     learning_rate: float = 0.05
     power_t: float = 0.5
     l2: float = 0.0
@@ -291,6 +292,7 @@ class OnlineVw:
         return VwOptions(
             epsilon=self.epsilon,
             weighting=self.weighting,
+            optimiser=self.optimiser,
             learning_rate=self.learning_rate,
             power_t=self.power_t,
             l2=self.l2,

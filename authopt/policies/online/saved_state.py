@@ -38,6 +38,7 @@ class OnlineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     seed: int
     merchant_own: bool
     plan: bool
+    optimiser: Literal["adaptive", "coin"] = "adaptive"
 
 
 class OnlineState(

@@ -12,7 +12,7 @@ _NUMBERS = (
     *(EPSILON, "gamma", "tries", "most_tries", "lost_per_day"),
     *("learning_rate", "power_t", "l2"),
 )
-_FIXED = (*_NUMBERS[2:], "weighting", "bits", "seed", "merchant_own", "plan")
+_FIXED = (*_NUMBERS[2:], "optimiser", "weighting", "bits", "seed", "merchant_own", "plan")
 
 
 def _make(file: Path | None, options: Options) -> OnlineVw:
@@ -29,11 +29,17 @@ def _make(file: Path | None, options: Options) -> OnlineVw:
         raise SpecError(
             f"policy {options.spec!r}: weighting is {weighting!r}; expected regression or ips"
         )
+    optimiser = options.text("optimiser") or fresh.optimiser
+    if optimiser not in ("adaptive", "coin"):
+        raise SpecError(
+            f"policy {options.spec!r}: optimiser is {optimiser!r}; expected adaptive or coin"
+        )
     numbers: dict[str, Any] = {
         name: options.number(name, getattr(fresh, name)) for name in _NUMBERS
     }
     return OnlineVw(
         **numbers,
+        optimiser=optimiser,  # type: ignore[arg-type]
         weighting=weighting,  # type: ignore[arg-type]
         bits=options.whole("bits", fresh.bits),
         seed=options.whole("seed", fresh.seed),
@@ -45,7 +51,7 @@ def _make(file: Path | None, options: Options) -> OnlineVw:
 FAMILY = Family(
     "online[:FILE.json or MODEL.vw][,epsilon=0.02][,gamma=0][,learning_rate=0.05]",
     _make,
-    (*_NUMBERS, "weighting", "bits", "seed", "merchant_own", "plan"),
+    (*_NUMBERS, "optimiser", "weighting", "bits", "seed", "merchant_own", "plan"),
     takes_file=True,
     own_epsilon=True,
 )

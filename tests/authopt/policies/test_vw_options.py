@@ -48,9 +48,26 @@ def test_the_optimistic_regcb_is_regcb() -> None:
     vw.finish()
 
 
+def test_coin_betting_takes_the_place_of_the_rate() -> None:
+    from vowpalwabbit import Workspace
+
+    words = VwOptions(optimiser="coin", learning_rate=0.3).arguments(NOTHING)
+    assert "--learning_rate" not in words
+    vw = Workspace(arg_list=[*words, "--quiet"])
+    assert "ftrl-Coin Betting" in vw.get_enabled_learners()
+    vw.finish()
+
+
+@pytest.mark.parametrize("explorer", ["squarecb", "regcb", "cover", "bag", "rnd"])
+def test_coin_betting_is_refused_where_the_explorer_needs_other_steps(explorer: Explorer) -> None:
+    with pytest.raises(UserError, match="expected epsilon or softmax"):
+        VwOptions(explorer=explorer, optimiser="coin")
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
+        ({"optimiser": "newton"}, "expected adaptive or coin"),
         ({"epsilon": -0.1}, "expected 0 to 1"),
         ({"epsilon": float("nan")}, "expected 0 to 1"),
         ({"learning_rate": 0.0}, "expected above 0"),

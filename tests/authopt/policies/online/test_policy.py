@@ -29,6 +29,7 @@ KINDS: dict[str, Callable[[], OnlineVw]] = {
     "greedy": lambda: OnlineVw(bits=16),
     "by gap": lambda: OnlineVw(gamma=30.0, bits=16),
     "by propensity": lambda: OnlineVw(weighting="ips", bits=16),
+    "by coin betting": lambda: OnlineVw(optimiser="coin", bits=16),
 }
 
 
