@@ -89,12 +89,11 @@ class VwOptions:
         to be chosen; with the explorers ``epsilon`` and ``softmax`` alone, as the others need the
         sensitivities of the former or several regressions.
     learning_rate, power_t, initial_t
-        VW's, of ``adaptive``.
-        Measured on the simulator's world, trained on 150,000 payments and run on 60,000
-        others: a rate of 0.02 had 93.75% of the payments paid in the end, 0.05 93.61%, 0.1 93.32%,
-        0.3 92.95%, uniform routing 90.68% (standard error 0.12%); trained on 20,000 payments, 0.05
-        was the best with 92.99%. A power of 0 (steps that do not shrink) is for logs over which the
-        world changed.
+        VW's, of ``adaptive``. Measured on the simulator's world, trained on 150,000 payments and
+        run on 60,000 others: a rate of 0.02 had 93.75% of the payments paid in the end, 0.05
+        93.61%, 0.1 93.32%, 0.3 92.95%, uniform routing 90.68% (standard error 0.12%); trained on
+        20,000 payments, 0.05 was the best with 92.99%. A power of 0 (steps that do not shrink) is
+        for logs over which the world changed.
     start
         what every action is expected to cost before anything is learned, VW's ``--constant``: with
         the mean cost, weights learn how an action differs from the mean. From 0, the mean is

@@ -8,7 +8,7 @@ lacks them, ``predict`` is.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +88,26 @@ class VwWorkspace:
         """
         if self._beneath is None:
             raise RuntimeError("this version of Vowpal Wabbit's binding does not tell costs")
-        parse, predict, finish = self._beneath
-        found: list[float] = []
         with self._lock:
-            for text in texts:
-                examples = parse(text)
-                try:
-                    predict(examples)
-                    found += [each.get_partial_prediction() for each in examples[1:]]
-                finally:
-                    finish(examples)
-        return found
+            return costs_told(texts, *self._beneath)
+
+
+def costs_told(
+    texts: Iterable[str],
+    parse: Callable[[str], Any],
+    predict: Callable[[Any], Any],
+    finish: Callable[[Any], Any],
+) -> list[float]:
+    """What the regression predicts for each action of some examples, by the calls of a binding.
+
+    Whoever calls it sees to it that no other thread uses the model meanwhile.
+    """
+    found: list[float] = []
+    for text in texts:
+        examples = parse(text)
+        try:
+            predict(examples)
+            found += [each.get_partial_prediction() for each in examples[1:]]
+        finally:
+            finish(examples)
+    return found

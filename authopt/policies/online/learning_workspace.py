@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from authopt.errors import UserError
+from authopt.policies.vw_workspace import costs_told
 
 
 class LearningWorkspace:
@@ -65,16 +66,8 @@ class LearningWorkspace:
             examples with a shared line first, the empty line at their ends included.
         """
         parse, predict, _, finish = self._calls
-        found: list[float] = []
         with self._lock:
-            for text in texts:
-                examples = parse(text)
-                try:
-                    predict(examples)
-                    found += [line.get_partial_prediction() for line in examples[1:]]
-                finally:
-                    finish(examples)
-        return found
+            return costs_told(texts, parse, predict, finish)
 
     def learn(self, texts: list[str]) -> None:
         """Learn from labelled examples, one after the other."""

@@ -18,6 +18,7 @@ from authopt.features.vw_features import VwFeatures
 from authopt.policies.exploration_budget import BudgetState
 from authopt.policies.online.later_value import LaterState
 from authopt.policies.state_file import read_state, write_state
+from authopt.policies.vw_options import Optimiser, Weighting
 
 MADE_BY = "OnlineVw.save of authopt.policies.online"
 
@@ -33,12 +34,12 @@ class OnlineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     learning_rate: float
     power_t: float
     l2: float
-    weighting: Literal["regression", "ips"]
+    weighting: Weighting
     bits: int
     seed: int
     merchant_own: bool
     plan: bool
-    optimiser: Literal["adaptive", "coin"] = "adaptive"
+    optimiser: Optimiser = "adaptive"
 
 
 class OnlineState(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from authopt.policies.family import EPSILON, Family, Options, SpecError
 from authopt.policies.online.policy import OnlineVw
+from authopt.policies.vw_options import Optimiser, Weighting
 
 _NUMBERS = (
     *(EPSILON, "gamma", "tries", "most_tries", "lost_per_day"),
     *("learning_rate", "power_t", "l2"),
 )
-_FIXED = (*_NUMBERS[2:], "optimiser", "weighting", "bits", "seed", "merchant_own", "plan")
+_WORDS = {"optimiser": get_args(Optimiser), "weighting": get_args(Weighting)}
+_OTHERS = (*_WORDS, "bits", "seed", "merchant_own", "plan")
+_FIXED = (*_NUMBERS[2:], *_OTHERS)
 
 
 def _make(file: Path | None, options: Options) -> OnlineVw:
@@ -24,23 +27,16 @@ def _make(file: Path | None, options: Options) -> OnlineVw:
         policy.check()
         return policy
     fresh = OnlineVw()
-    weighting = options.text("weighting") or fresh.weighting
-    if weighting not in ("regression", "ips"):
-        raise SpecError(
-            f"policy {options.spec!r}: weighting is {weighting!r}; expected regression or ips"
-        )
-    optimiser = options.text("optimiser") or fresh.optimiser
-    if optimiser not in ("adaptive", "coin"):
-        raise SpecError(
-            f"policy {options.spec!r}: optimiser is {optimiser!r}; expected adaptive or coin"
-        )
-    numbers: dict[str, Any] = {
-        name: options.number(name, getattr(fresh, name)) for name in _NUMBERS
-    }
+    values: dict[str, Any] = {name: options.number(name, getattr(fresh, name)) for name in _NUMBERS}
+    for name, allowed in _WORDS.items():
+        values[name] = options.text(name) or getattr(fresh, name)
+        if values[name] not in allowed:
+            raise SpecError(
+                f"policy {options.spec!r}: {name} is {values[name]!r}; expected "
+                f"{' or '.join(allowed)}"
+            )
     return OnlineVw(
-        **numbers,
-        optimiser=optimiser,  # type: ignore[arg-type]
-        weighting=weighting,  # type: ignore[arg-type]
+        **values,
         bits=options.whole("bits", fresh.bits),
         seed=options.whole("seed", fresh.seed),
         plan=options.flag("plan", fresh.plan),
@@ -51,7 +47,7 @@ def _make(file: Path | None, options: Options) -> OnlineVw:
 FAMILY = Family(
     "online[:FILE.json or MODEL.vw][,epsilon=0.02][,gamma=0][,learning_rate=0.05]",
     _make,
-    (*_NUMBERS, "optimiser", "weighting", "bits", "seed", "merchant_own", "plan"),
+    (*_NUMBERS, *_OTHERS),
     takes_file=True,
     own_epsilon=True,
 )
