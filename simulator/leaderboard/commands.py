@@ -108,12 +108,14 @@ def _progress(what: str) -> Track:
 
 
 def _print(board: Board) -> None:
-    from simulator.leaderboard.findings import finding
+    from simulator.leaderboard.findings import finding, of_the_same_log
     from simulator.leaderboard.tables import NOTE, heading, table_of
 
     answer = console()
     answer.print(heading(board), markup=False, soft_wrap=True)
     answer.print(finding(board), markup=False, style="bold", soft_wrap=True)
+    for line in of_the_same_log(board):
+        answer.print(line, markup=False, soft_wrap=True)
     answer.print()
     answer.print(table_of(board, answer.width))
     answer.print()

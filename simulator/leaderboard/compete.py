@@ -132,6 +132,7 @@ def played_out(
                     by_cell[Cell(match.place.name, entry.spec, match.payments, seed)]
                     for seed in match.seeds
                 ),
+                entry.equal,
             )
             for entry in match.roster.entries
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.leaderboard.roster import RECOMMENDED, Kind
-from simulator.leaderboard.standings import Board, Standing
+from simulator.leaderboard.standings import Board, Interval, Standing
 
 
 def best_rival(board: Board) -> Standing | None:
@@ -25,14 +25,27 @@ def finding(board: Board) -> str:
     sentence = f"{said(own.label)} gets {own.value.mean:.2%} of the payments paid"
     if rival is None or rival.difference is None:
         return sentence
-    ahead = -10_000 * rival.difference.mean
-    more = f"{abs(ahead):.0f} of 10,000 {'more' if ahead >= 0 else 'fewer'}"
-    sentence += f", {more} than '{rival.label}', the best baseline"
-    if rival.difference.lower is not None and rival.difference.upper is not None:
-        sign = -10_000 if ahead >= 0 else 10_000
-        low, high = sorted((sign * rival.difference.lower, sign * rival.difference.upper))
-        sentence += f" (95%: {low:.0f} to {high:.0f})"
-    return sentence
+    return f"{sentence}, " + _ahead(rival.difference, f"'{rival.label}', the best baseline")
+
+
+def _ahead(difference: Interval, other: str) -> str:
+    ahead = -10_000 * difference.mean
+    more = f"{abs(ahead):.1f} of 10,000 {'more' if ahead >= 0 else 'fewer'} than {other}"
+    if difference.lower is None or difference.upper is None:
+        return more
+    sign = -10_000 if ahead >= 0 else 10_000
+    low, high = sorted((sign * difference.lower, sign * difference.upper))
+    return f"{more} (95%: {low:.1f} to {high:.1f})"
+
+
+def of_the_same_log(board: Board) -> list[str]:
+    """The baselines that were given a log with exploration, beside ours that was given the same."""
+    return [
+        f"{said(each.equal)} gets "
+        + _ahead(each.equal_difference, f"'{each.label}', which was given the same log")
+        for each in board.standings
+        if each.equal is not None and each.equal_difference is not None
+    ]
 
 
 def explanation(board: Board, what: str) -> str:

@@ -21,9 +21,10 @@ from simulator.leaderboard.makers import INFORMED, ORACLE, PLANNING
 from simulator.leaderboard.places import Place
 from simulator.leaderboard.price_lists import lowest_cost_spec
 from simulator.leaderboard.runner import Track, results_of, unseen
-from simulator.leaderboard.trained import best_time_spec
+from simulator.leaderboard.trained import best_time_spec, recommended_spec
 
 RECOMMENDED = "recommended"
+RECOMMENDED_EXPLORED = "recommended, explored log"
 
 
 class Kind(StrEnum):
@@ -37,11 +38,21 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A policy that competes: its label in tables, its spec at the place, and what it is."""
+    """A policy that competes.
+
+    Attributes
+    ----------
+    label, spec, kind
+        its name in tables, its spec at the place, and what it is.
+    equal
+        label of the policy of ours that was given the same log beforehand; None where it knew no
+        more than the one in question.
+    """
 
     label: str
     spec: str
     kind: Kind
+    equal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +211,22 @@ def roster_of(
     cheapest = timed(lowest_cost_spec(place, folder), timetable)
     entries.append(Entry(f"lowest cost, {timetable}", cheapest, Kind.STATIC))
     entries += [Entry(label, timed(spec, timetable), Kind.LEARNER) for label, spec in LEARNERS]
+    # In a scenario, a log of the same place would tell the model what is going to happen.
     if place.steady:
-        # In a scenario, a log of the same place would tell the model what is going to happen.
+        equal = None
+        if RECOMMENDED in ours:
+            equal = RECOMMENDED_EXPLORED
+            entries.append(
+                Entry(equal, recommended_spec(place, tuning, "uniform", folder), Kind.OURS)
+            )
         own = best_time_spec(place, tuning, best.spec, folder)
         explored = best_time_spec(place, tuning, "uniform", folder)
         entries += [
             Entry("best time, log of the best static", own, Kind.LEARNER),
-            Entry("best time, explored log", explored, Kind.LEARNER),
-            Entry("best time, explored, timetable", timed(explored, timetable), Kind.LEARNER),
+            Entry("best time, explored log", explored, Kind.LEARNER, equal),
+            Entry(
+                "best time, explored, timetable", timed(explored, timetable), Kind.LEARNER, equal
+            ),
         ]
     entries += [Entry(spec, spec, Kind.OURS) for spec in dict.fromkeys(ours)]
     entries += oracles_of(place)

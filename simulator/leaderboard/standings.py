@@ -45,12 +45,15 @@ class Run:
         who.
     results
         by seed, all of the same seeds as those of the other policies.
+    equal
+        label of the policy of ours that was given the same log beforehand.
     """
 
     label: str
     spec: str
     kind: Kind
     results: tuple[Result, ...]
+    equal: str | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -78,6 +81,9 @@ class Standing:
         true chance to be paid, per payment.
     difference
         of the value to that of the reference policy, paired by seed; None of the reference itself.
+    equal, equal_difference
+        label of the policy of ours that was given the same log beforehand, and the difference to
+        that one; None where there is none.
     captured_cascade, captured_static
         share of the gap to the oracle that is closed, from the best order of routes that retries at
         once and from the best static policy of all; None where there is no such policy or no gap.
@@ -100,6 +106,8 @@ class Standing:
     kind: Kind
     value: Interval
     difference: Interval | None
+    equal: str | None
+    equal_difference: Interval | None
     captured_cascade: Interval | None
     captured_static: Interval | None
     first: Interval
@@ -210,6 +218,8 @@ def board_of(
             run.kind,
             interval(value[run.label]),
             None if run.label == reference else interval(value[run.label] - value[reference]),
+            run.equal,
+            None if run.equal is None else interval(value[run.label] - value[run.equal]),
             captured(run.label, cascade),
             captured(run.label, static),
             interval(run.ratio("first_value", "payments", window)),

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from authopt.errors import UserError
+from authopt.policies.guard import Guarded
+from authopt.policies.online import OnlineVw
 from authopt.policies.spec import load_policy
 from simulator.leaderboard.candidates import AT_ONCE, candidates_of, neighbours, ordered
 from simulator.leaderboard.makers import make_policy
 from simulator.leaderboard.places import place_named
 from simulator.leaderboard.play import played
-from simulator.leaderboard.roster import tuned
+from simulator.leaderboard.roster import RECOMMENDED_EXPLORED, roster_of, tuned
+from simulator.leaderboard.trained import recommended_spec
 from simulator.simulate import simulate
 
 
@@ -62,6 +65,31 @@ def test_the_best_static_policy_is_the_best_on_the_tuning_traffic(tmp_path: Path
     assert list(found.values) == sorted(found.values, reverse=True)
     assert found.cascade.timetable == AT_ONCE
     assert found.cascade.order
+
+
+def test_ours_with_a_log_has_learned_from_it_and_its_guard_has_seen_nothing(tmp_path: Path) -> None:
+    place = place_named("small")
+    spec = recommended_spec(place, 300, "uniform", tmp_path)
+    policy = make_policy(spec, place.setting(1, 1))
+    assert isinstance(policy, Guarded)
+    assert isinstance(policy.policy, OnlineVw)
+    assert policy.policy.rows >= 300
+    assert policy.alarms == 0
+    # The second time it is there.
+    written = [path.stat().st_mtime_ns for path in (tmp_path / "made").iterdir()]
+    assert recommended_spec(place, 300, "uniform", tmp_path) == spec
+    assert [path.stat().st_mtime_ns for path in (tmp_path / "made").iterdir()] == written
+
+
+@pytest.mark.slow
+def test_whoever_had_a_log_is_held_against_ours_with_the_same_log(tmp_path: Path) -> None:
+    roster = roster_of(place_named("small"), 600, ("recommended",), tmp_path)
+    assert {each.label for each in roster.entries if each.equal == RECOMMENDED_EXPLORED} == {
+        "best time, explored log",
+        "best time, explored, timetable",
+    }
+    others = roster_of(place_named("small"), 600, ("uniform",), tmp_path)
+    assert all(each.equal is None for each in others.entries)
 
 
 def test_a_timed_policy_retries_on_its_timetable() -> None:

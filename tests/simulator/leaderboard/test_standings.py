@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.leaderboard.cell import Cell, Result
-from simulator.leaderboard.findings import best_rival, finding
+from simulator.leaderboard.findings import best_rival, finding, of_the_same_log
 from simulator.leaderboard.roster import Kind
 from simulator.leaderboard.standings import Board, Run, board_of, interval, share_of_gap
 from simulator.leaderboard.tally import COLUMNS, Blocks
@@ -21,7 +21,13 @@ T_975_2 = 4.302652729911275
 PAYMENTS = 400
 
 
-def run(label: str, values: Sequence[float], kind: Kind = Kind.LEARNER, early: float = 0.5) -> Run:
+def run(
+    label: str,
+    values: Sequence[float],
+    kind: Kind = Kind.LEARNER,
+    early: float = 0.5,
+    equal: str | None = None,
+) -> Run:
     """A policy with these values per payment after the first half, and ``early`` before."""
     results = []
     for seed, value in enumerate(values, start=1):
@@ -35,7 +41,7 @@ def run(label: str, values: Sequence[float], kind: Kind = Kind.LEARNER, early: f
         columns["favourite"] = columns["value"] + 0.02
         cell = Cell("small", label, PAYMENTS, seed)
         results.append(Result(cell, label, 1.5, Blocks(**columns), {"lost_per_day": 2.0 * seed}))
-    return Run(label, label, kind, tuple(results))
+    return Run(label, label, kind, tuple(results), equal)
 
 
 def board(after: int = 200) -> Board:
@@ -108,9 +114,31 @@ def test_the_finding_says_who_wins_by_how_much_and_how_surely() -> None:
     assert rival.label == "timed"
     # 0.01, 0.02, 0.02: mean 0.016667, standard deviation 0.0057735.
     assert finding(board()) == (
-        "'ours' gets 94.00% of the payments paid, 167 of 10,000 more than 'timed', the best "
-        "baseline (95%: 23 to 310)"
+        "'ours' gets 94.00% of the payments paid, 166.7 of 10,000 more than 'timed', the best "
+        "baseline (95%: 23.2 to 310.1)"
     )
+
+
+def test_a_baseline_with_a_log_is_held_against_ours_that_had_the_same_log() -> None:
+    found = board_of(
+        [
+            run("ours", (0.90, 0.90, 0.90), Kind.OURS),
+            run("ours, log", (0.93, 0.95, 0.94), Kind.OURS),
+            run("rival, log", (0.92, 0.93, 0.92), equal="ours, log"),
+        ],
+        after=200,
+        reference="ours",
+    )
+    rival = found.standing("rival, log")
+    assert rival.difference is not None
+    assert rival.difference.mean == pytest.approx(0.07 / 3)
+    assert rival.equal_difference is not None
+    assert rival.equal_difference.mean == pytest.approx(-0.05 / 3)
+    assert of_the_same_log(found) == [
+        "'ours, log' gets 166.7 of 10,000 more than 'rival, log', which was given the same log "
+        "(95%: 23.2 to 310.1)"
+    ]
+    assert of_the_same_log(board()) == []
 
 
 def test_one_seed_gives_no_interval() -> None:
