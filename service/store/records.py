@@ -38,6 +38,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, gc=False, tag="decision"):
     answer: str
     deferred: bool = False
     tenant: str = DEFAULT_TENANT
+    experiment: str | None = None
+    arm: str | None = None
 
     @property
     def key(self) -> Key:

@@ -43,8 +43,11 @@ decisions = Table(
     Column("answer", Text, nullable=False, comment="JSON, byte for byte as it was answered"),
     Column("tenant", String(64), nullable=False, comment="merchant whose decision it is"),
     Column("deferred", Boolean, nullable=False, comment="counts only once it is activated"),
+    Column("experiment", String(128), comment="experiment or canary that it was part of"),
+    Column("arm", String(128), comment="whose policy decided"),
     UniqueConstraint("tenant", "decision_id", name="uq_decisions_tenant_decision_id"),
     Index("ix_decisions_tenant_payment_id", "tenant", "payment_id"),
+    Index("ix_decisions_tenant_decided_at_us", "tenant", "decided_at_us"),
     sqlite_autoincrement=True,
 )
 """One row per decision, written before it is answered and never changed."""
@@ -141,3 +144,113 @@ learners = Table(
     Column("saved_at_us", BigInteger, comment=_US),
 )
 """What each learner knows, saved in one transaction with how far it has read."""
+
+watchers = Table(
+    "watchers",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("holder", String(128), comment="process that watches now"),
+    Column("held_until_us", BigInteger, comment=_US),
+    Column("cursor", Text, nullable=False, comment="JSON: how far the summaries have read"),
+)
+"""The one process that adds up, judges and raises alarms for a merchant."""
+
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("cut", String(32), primary_key=True, comment="what is told apart, such as issuer"),
+    Column("start_us", BigInteger, primary_key=True, comment=f"of the span of time; {_US}"),
+    Column("value", String(128), primary_key=True, comment="of the cut, such as the issuer's name"),
+    Column("route", String(128), primary_key=True),
+    Column("decisions", BigInteger, nullable=False),
+    Column("attempts", BigInteger, nullable=False, comment="decisions that were not to stop"),
+    Column("answered", BigInteger, nullable=False, comment="attempts whose outcome is known"),
+    Column("approved", BigInteger, nullable=False),
+    Column("first_answered", BigInteger, nullable=False, comment="of first attempts"),
+    Column("first_approved", BigInteger, nullable=False),
+    Column("payments", BigInteger, nullable=False, comment="whose first attempt lies in it"),
+    Column("payments_paid", BigInteger, nullable=False, comment="of those, by whichever attempt"),
+    Column("fallbacks", BigInteger, nullable=False),
+    Column("approved_minor", BigInteger, nullable=False, comment="only where the cut is currency"),
+    Column("fees_minor", BigInteger, nullable=False, comment="only where the cut is currency"),
+)
+"""Sums over spans of time, so that a page does not read a million rows."""
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("kind", String(32), primary_key=True, comment="such as experiment, canary, shadow"),
+    Column("subject", String(128), primary_key=True),
+    Column("found_at_us", BigInteger, nullable=False, comment=_US),
+    Column("content", Text, nullable=False, comment="JSON"),
+)
+"""What was found when it was last looked for."""
+
+shadowed = Table(
+    "shadowed",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("shadow", String(128), primary_key=True, comment="name of the shadow policy"),
+    Column("decision", _Number, primary_key=True, comment="number of the decision"),
+    Column("probability", Double, nullable=False, comment="that it gave to what was done"),
+    Column("route", String(128), nullable=False, comment="of the action that it preferred"),
+    Column("delay_s", BigInteger, nullable=False),
+)
+"""What a shadow policy would have done, decision by decision."""
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("sha256", String(64), primary_key=True, comment="of the page"),
+    Column("kind", String(32), nullable=False, comment="evaluation, gate, experiment, behaviour"),
+    Column("title", String(256), nullable=False),
+    Column("added_at_us", BigInteger, nullable=False, comment=_US),
+    Column("added_by", String(128), nullable=False),
+    Column("summary", Text, nullable=False, comment="JSON: the figures that matter"),
+    Column("page", LargeBinary, nullable=False, comment="HTML, whole"),
+)
+"""The archive of reports."""
+
+users = Table(
+    "users",
+    metadata,
+    Column("username", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("role", String(16), nullable=False, comment="viewer, operator or admin"),
+    Column("password_hash", Text, nullable=False, comment="argon2id, with its settings and salt"),
+    Column("created_at_us", BigInteger, nullable=False, comment=_US),
+    Column("disabled_at_us", BigInteger, comment=_US),
+    Column("failures", Integer, nullable=False, comment="wrong passwords in a row"),
+    Column("locked_until_us", BigInteger, comment=_US),
+)
+"""People who may sign in to the console."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("sha256", String(64), primary_key=True, comment="of the token in the cookie"),
+    Column("username", String(64), nullable=False),
+    Column("created_at_us", BigInteger, nullable=False, comment=_US),
+    Column("seen_at_us", BigInteger, nullable=False, comment=_US),
+    Column("ends_at_us", BigInteger, nullable=False, comment=_US),
+)
+"""Who is signed in."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("number", _Number, primary_key=True, comment="order of raising"),
+    Column("tenant", String(64), nullable=False),
+    Column("channel", String(64), nullable=False, comment="name of a webhook or mailbox"),
+    Column("change", _Number, nullable=False, comment="number of the alarm among the changes"),
+    Column("tries", Integer, nullable=False),
+    Column("next_try_us", BigInteger, nullable=False, comment=_US),
+    Column("delivered_at_us", BigInteger, comment=_US),
+    Column("fault", Text, comment="why the last try failed"),
+    UniqueConstraint("tenant", "channel", "change", name="uq_deliveries_tenant_channel_change"),
+    sqlite_autoincrement=True,
+)
+"""Alarms on their way out, each at least once."""
