@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from authopt.errors import UserError
-from authopt.learning.training_log import check_propensities, read_log
+from authopt.learning.training_log import check_propensities, read_log, training_batches
 from authopt.learning.vw_option_flags import vw_options_of
 from authopt.logs.files import AttemptLog
 from authopt.rewards import Reward
@@ -25,7 +25,7 @@ def run_vw(log: AttemptLog, out: Path, reward: Reward, options: dict[str, Any]) 
     check_propensities(log)
     started = time.monotonic()
     parent = None if options["from"] is None else read_parent(options["from"])
-    held = HeldLog(lambda: log.batches(reward=reward))
+    held = HeldLog(lambda: training_batches(log, reward))
     trained = train_vw(
         lambda what: tracked(held.batches(), what, log.num_rows, len),
         out,

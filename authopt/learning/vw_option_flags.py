@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from authopt.errors import UserError
 from authopt.terminal import existing_file
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ VW_OPTIONS = (*(name for name, _, _, _ in _VW_OPTIONS), "optimistic")
 VW_FLAGS = (*VW_OPTIONS, "routes", "merchant_own", "context_pairs", "attempt_times")
 """Names of all parameters that :func:`vw_option_flags` adds."""
 
+_OF_STEPS = ("learning_rate", "power_t")
+
 REGRESSION_FLAGS = (
     "passes",
     "optimiser",
@@ -162,6 +165,10 @@ def vw_options_of(given: Mapping[str, Any], base: VwOptions | None = None) -> Vw
     from authopt.policies.vw_options import VwOptions
 
     values = {name: given[name] for name in VW_OPTIONS if given.get(name) is not None}
+    optimiser = values.get("optimiser", "adaptive" if base is None else base.optimiser)
+    if optimiser == "coin" and (idle := [name for name in _OF_STEPS if name in values]):
+        flags = ", ".join("--" + name.replace("_", "-") for name in idle)
+        raise UserError(f"{flags}: the optimiser coin has no steps of a size; leave it out")
     if base is not None:
         return replace(base, **values)
     if "weighting" not in values and values.get("cb_type", "mtr") != "mtr":

@@ -16,6 +16,7 @@ import pyarrow as pa
 from authopt.batch import LoggedBatch, TimeArray
 from authopt.errors import UserError
 from authopt.hashing import UIntArray, hash_strings
+from authopt.learning.training_log import training_batches
 from authopt.logs.files import AttemptLog, open_log
 from authopt.logs.split import TimeQuantile, Track
 from authopt.logs.writing import LogWriter
@@ -45,7 +46,7 @@ class Slices:
     def read(self, first: int, stop: int, reward: Reward) -> Iterator[LoggedBatch]:
         """The slices from ``first`` to before ``stop``, one after the other."""
         for file in self.files[first:stop]:
-            yield from open_log(file).batches(reward=reward)
+            yield from training_batches(open_log(file), reward)
 
 
 def cut(log: AttemptLog, slices: int, folder: Path, track: Track) -> Slices:

@@ -80,3 +80,13 @@ def test_numbers_flags_and_the_file_of_routes_arrive(tmp_path: Path) -> None:
     assert options["merchant_own"] is True
     chosen = vw_options_of(options)
     assert (chosen.optimistic, chosen.mellowness) == (False, 0.5)
+
+
+@pytest.mark.parametrize("base", [None, VwOptions(optimiser="coin")])
+def test_a_size_of_steps_for_coin_betting_is_refused_and_not_left_unused(
+    base: VwOptions | None,
+) -> None:
+    optimiser = () if base else ("--optimiser", "coin")
+    with pytest.raises(UserError, match="--learning-rate, --power-t: the optimiser coin"):
+        vw_options_of(given(*optimiser, "--learning-rate", "0.3", "--power-t", "0"), base)
+    assert vw_options_of(given(*optimiser, "--l2", "0.1"), base).optimiser == "coin"
