@@ -23,6 +23,7 @@ FAMILIES: Mapping[str, str] = {
     "random-split": "authopt.policies.random_split",
     "lowest-cost": "authopt.policies.lowest_cost",
     "best-time": "authopt.policies.best_time",
+    "apprentice": "authopt.policies.apprentice",
     "logged": "authopt.policies.logged",
     "best-route": "authopt.policies.best_route",
     "success-rate": "authopt.policies.success_rate",
@@ -64,6 +65,7 @@ def load_policy(text: str) -> Policy:
     schedule     ``schedule:routes=a+b+c,days=1+3+5+7``: the waterfall, its retries on a timetable
     random-split ``random-split:weights=a:3+b:1``: routes by their share of the traffic
     lowest-cost  ``lowest-cost:prices.toml``: the route of the lowest fee; ``approval=0.9``
+    apprentice   ``apprentice:a.json,acting=0.1``: as the merchant's router, and better by and by
     best-time    ``best-time:best-time.json``: boosted trees of approval by route and time, greedily
     logged       the policy that made the log (for ``authopt evaluate``)
     best-route   ``best-route:best.json``: the best single route
