@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import msgspec
-from sqlalchemy import Engine, Table, func, select
+from sqlalchemy import Engine
 
 from authopt.errors import UserError
 from authopt.policies.protocol import LearningPolicy
@@ -15,15 +15,15 @@ from authopt.rewards import Reward
 from service.learning.cursor import Counts, Cursor, Published, Task
 from service.learning.learned_policy import load_saved, new_policy, save_policy, saved_spec
 from service.learning.lease import Lease
-from service.learning.reading import Ends, read_on
+from service.learning.reading import read_on
 from service.models.archive import Archive
 from service.models.live_policy import Promoted, promote, read_live_policy
 from service.models.probes import recorded_probes
 from service.models.refusals import Conflict
 from service.models.registry import prepared, put_model, remove_old_models
 from service.store.changes import changing, writing
-from service.store.settled import settled
-from service.store.tables import activations, decisions, outcomes
+from service.store.reading_on import Ends, ends_from
+from service.trials.in_use import models_in_use
 
 _log = logging.getLogger(__name__)
 
@@ -112,11 +112,8 @@ class Learner:
         LeaseLost
             If another process has taken over; this learner must not be used any more.
         """
-        ends = Ends(
-            self._end(decisions, self.cursor.decisions),
-            self._end(outcomes, self.cursor.outcomes),
-            self._end(activations, self.cursor.activations),
-        )
+        read = Ends(self.cursor.decisions, self.cursor.outcomes, self.cursor.activations)
+        ends = ends_from(self.engine, read)
         with self.engine.connect() as connection:
             ripe = read_on(
                 connection,
@@ -143,13 +140,6 @@ class Learner:
         self.archived = archived or self.archived
         through = Ends(self.cursor.decisions, self.cursor.outcomes, self.cursor.activations)
         return Step.CAUGHT_UP if through == ends else Step.BEHIND
-
-    def _end(self, table: Table, through: int) -> int:
-        """Up to which number a table is complete."""
-        # Looking is free, but waiting for those who write disturbs them a little.
-        with self.engine.connect() as connection:
-            highest = connection.scalar(select(func.max(table.c.number))) or 0
-        return through if highest <= through else settled(self.engine, table)
 
     def renew(self, now_us: int) -> None:
         """Keep the lease.
@@ -219,6 +209,7 @@ class Learner:
                     told = f"not promoted: {error}"
             lives = read_live_policy(connection, tenant).promoted[-2:]
             held = {each.sha256 for each in lives if each.sha256 is not None}
+            held |= models_in_use(connection, tenant)
             remove_old_models(connection, tenant, actor, publishing.keep, held)
         self.cursor = cursor
         _log.info("model %s %s", model.sha256[:12], told)

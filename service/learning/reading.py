@@ -8,12 +8,12 @@ counted and not learned. A deferred decision is ripe only once it is activated.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from authopt.batch import LoggedBatch
 from authopt.rewards import Reward
@@ -22,21 +22,18 @@ from service.learning.cursor import Counts, Cursor, Waiting
 from service.store.carried_out import CarriedOut, Exported, carried_out
 from service.store.export import batch_of, column_kinds
 from service.store.joining import Join, Joined, JoinRules, Missing, Told, joined
+from service.store.reading_on import (
+    Ends,
+    in_parts,
+    named_between,
+    read_through,
+    rows_between,
+)
 from service.store.tables import activations, decisions, outcomes
 
 _OUTCOME = msgspec.json.Decoder(OutcomeRequest)
 _NO_OUTCOME = OutcomeRequest("none")
 _SECOND_US = 1_000_000
-# Databases limit the parameters of a statement.
-_AT_A_TIME = 500
-
-
-class Ends(NamedTuple):
-    """Up to which number each table is complete (``service.store.settled``)."""
-
-    decisions: int
-    outcomes: int
-    activations: int
 
 
 class Ripe(NamedTuple):
@@ -78,15 +75,17 @@ def read_on(
         of rows.
     """
     seen = connection.execute(
-        _rows_between(decisions, tenant, cursor.decisions, ends.decisions, limit)
+        rows_between(decisions, tenant, cursor.decisions, ends.decisions, limit)
     ).all()
-    told = _named(connection, outcomes, tenant, cursor.outcomes, ends.outcomes, limit)
-    done = _named(connection, activations, tenant, cursor.activations, ends.activations, limit)
+    told = named_between(connection, outcomes, tenant, cursor.outcomes, ends.outcomes, limit)
+    done = named_between(
+        connection, activations, tenant, cursor.activations, ends.activations, limit
+    )
     through = msgspec.structs.replace(
         cursor,
-        decisions=_through(seen, ends.decisions, limit),
-        outcomes=_through(told, ends.outcomes, limit),
-        activations=_through(done, ends.activations, limit),
+        decisions=read_through(seen, ends.decisions, limit),
+        outcomes=read_through(told, ends.outcomes, limit),
+        activations=read_through(done, ends.activations, limit),
     )
     waiting = {each.number: each.due_us for each in cursor.waiting}
     waiting |= {row.number: row.decided_at_us + row.delay_s * _SECOND_US for row in seen}
@@ -174,31 +173,10 @@ def _batch(pairs: Sequence[tuple[CarriedOut, Joined]], reward: Reward) -> Logged
     return batch_of(made, came_back, kinds, features, reward, drawn)
 
 
-def _rows_between(table: Table, tenant: str, after: int, last: int, limit: int) -> Any:
-    return (
-        select(table)
-        .where(table.c.number > after, table.c.number <= last, table.c.tenant == tenant)
-        .order_by(table.c.number)
-        .limit(limit)
-    )
-
-
-def _named(
-    connection: Connection, table: Table, tenant: str, after: int, last: int, limit: int
-) -> Sequence[Any]:
-    wanted = _rows_between(table, tenant, after, last, limit)
-    return connection.execute(wanted.with_only_columns(table.c.number, table.c.decision_id)).all()
-
-
-def _through(rows: Sequence[Any], end: int, limit: int) -> int:
-    """The number up to which all was read."""
-    return int(rows[-1].number) if len(rows) == limit else end
-
-
 def _numbers(connection: Connection, tenant: str, ids: Iterable[str], last: int) -> dict[str, int]:
     """Numbers of decisions by id, of those that were read."""
     found: dict[str, int] = {}
-    for some in _in_parts(sorted(ids)):
+    for some in in_parts(sorted(ids)):
         found |= {
             row.decision_id: row.number
             for row in connection.execute(
@@ -215,7 +193,7 @@ def _numbers(connection: Connection, tenant: str, ids: Iterable[str], last: int)
 def _decisions(connection: Connection, numbers: Sequence[int]) -> list[Any]:
     return [
         row
-        for some in _in_parts(numbers)
+        for some in in_parts(numbers)
         for row in connection.execute(
             select(decisions).where(decisions.c.number.in_(some)).order_by(decisions.c.number)
         )
@@ -226,7 +204,7 @@ def _told(
     connection: Connection, tenant: str, ids: Sequence[str], last: int
 ) -> Mapping[str, list[Told]]:
     told: dict[str, list[Told]] = defaultdict(list)
-    for some in _in_parts(ids):
+    for some in in_parts(ids):
         for row in connection.execute(
             select(outcomes)
             .where(
@@ -243,7 +221,7 @@ def _told(
 def _acts(connection: Connection, tenant: str, ids: Sequence[str], last: int) -> dict[str, Any]:
     return {
         row.decision_id: row
-        for some in _in_parts(ids)
+        for some in in_parts(ids)
         for row in connection.execute(
             select(activations).where(
                 activations.c.tenant == tenant,
@@ -252,8 +230,3 @@ def _acts(connection: Connection, tenant: str, ids: Sequence[str], last: int) ->
             )
         )
     }
-
-
-def _in_parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _AT_A_TIME):
-        yield values[start : start + _AT_A_TIME]

@@ -15,7 +15,8 @@ from authopt.errors import UserError
 from authopt.rewards import Reward
 from service.learning.cursor import Cursor, Task
 from service.learning.learner import Learner, Publishing, Step, take_learner
-from service.learning.lease import Lease, LeaseLost
+from service.learning.lease import Lease
+from service.store.lease import LeaseLost
 from service.store.records import microseconds
 
 _log = logging.getLogger(__name__)

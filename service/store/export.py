@@ -13,6 +13,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, select
 
 from authopt.batch import Categorical, Column, LoggedBatch
+from authopt.logs.trial_columns import ARM, EXPERIMENT
 from authopt.payments import CONTEXT_BY_NAME, OUTCOME_FIELDS, Kind
 from authopt.rewards import DEFAULT_REWARD, Reward
 from service.api.forms import DecisionAnswer, DecisionRequest, OutcomeRequest
@@ -56,7 +57,8 @@ def logged_batches(
 
     Propensities and probabilities are those that were drawn with, bit for bit. Where a caller of
     ``rank`` did something else and said with what probability, that is the propensity, and the
-    log has no column of all probabilities. A decision without an outcome has a missing one; an
+    log has no column of all probabilities. Where some decision was part of a trial, there are the
+    columns ``x_experiment`` and ``x_arm``. A decision without an outcome has a missing one; an
     outcome without a decision is left for a later export. Every batch has the same columns. What is
     recorded meanwhile is not included.
 
@@ -82,6 +84,7 @@ def logged_batches(
     last = settled(engine, decisions)
     with engine.connect() as connection:
         kinds, features = _columns(connection, tenant, last)
+        tried = _any_trial(connection, tenant, last)
         drawn = not any_own_propensity(connection, tenant)
         start = 0
         while rows := rows_after(connection, tenant, start, last, chunk_rows):
@@ -100,7 +103,8 @@ def logged_batches(
                 counts.assumed_declined += found.assumed
                 counts.late_outcomes += found.late
                 came_back.append(found.outcome or _NO_OUTCOME)
-            yield batch_of(made, came_back, kinds, features, reward, drawn)
+            batch = batch_of(made, came_back, kinds, features, reward, drawn)
+            yield _with_arms(batch, made) if tried else batch
 
 
 def _columns(
@@ -213,6 +217,21 @@ def batch_of(
         reward=np.full(len(rows), np.nan),
     )
     return replace(batch, reward=reward.of(batch))
+
+
+def _any_trial(connection: Connection, tenant: str, last: int) -> bool:
+    wanted = select(decisions.c.number).where(
+        decisions.c.number <= last, decisions.c.tenant == tenant, decisions.c.arm.is_not(None)
+    )
+    return connection.scalar(wanted.limit(1)) is not None
+
+
+def _with_arms(batch: LoggedBatch, made: Sequence[CarriedOut]) -> LoggedBatch:
+    columns = {
+        EXPERIMENT: _texts([each.row.experiment for each in made]),
+        ARM: _texts([each.row.arm for each in made]),
+    }
+    return replace(batch, context={**batch.context, **columns})
 
 
 def _features(request: DecisionRequest, answer: DecisionAnswer) -> list[dict[str, Any]]:

@@ -121,6 +121,8 @@ def decision_record(
         answer=msgspec.json.encode(answer).decode(),
         deferred=deferred,
         tenant=tenant,
+        experiment=answer.experiment or None,
+        arm=answer.arm or None,
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, Table, and_, delete, exists, or_, select
 
 from service.store.engine import WRITE
-from service.store.tables import activations, decisions, outcomes
+from service.store.tables import activations, decisions, outcomes, sessions, shadowed, users
 
 ROWS_AT_A_TIME = 200
 
@@ -22,6 +22,8 @@ class Forgotten:
     decisions: int = 0
     outcomes: int = 0
     activations: int = 0
+    shadowed: int = 0
+    sessions: int = 0
 
 
 def forget(
@@ -31,7 +33,10 @@ def forget(
     rows_at_a_time: int = ROWS_AT_A_TIME,
     pause_s: float = 0.01,
 ) -> Forgotten:
-    """Delete decisions with their outcomes and activations, and outcomes that never had any.
+    """Delete decisions with all that belongs to them, and outcomes that never had any.
+
+    Outcomes, activations and what shadow policies said go with their decisions. The summaries stay:
+    they hold sums and no ids. Sessions of people that ended before the time go too.
 
     The service may run meanwhile: the rows go in small transactions with a pause after each, so
     that no decision waits for long. What was interrupted is gone on with at the next call. A
@@ -70,10 +75,13 @@ def forget(
                 gone.decisions + _delete(connection, decisions, old),
                 gone.outcomes + _delete(connection, outcomes, old),
                 gone.activations + _delete(connection, activations, old),
+                gone.shadowed + _delete_shadowed(connection, old),
             )
         time.sleep(pause_s)
     alone = _forget_alone(engine, before_us, tenant, rows_at_a_time, pause_s)
-    return Forgotten(gone.decisions, gone.outcomes + alone, gone.activations)
+    with _writing(engine) as connection, connection.begin():
+        ended = _delete_sessions(connection, before_us, tenant)
+    return replace(gone, outcomes=gone.outcomes + alone, sessions=ended)
 
 
 def _forget_alone(
@@ -112,13 +120,33 @@ def _of(tenant: str | None, column: Column[Any]) -> list[Any]:
 
 def _delete(connection: Connection, table: Table, old: Sequence[Any]) -> int:
     """Delete the rows of some decisions."""
-    by_tenant: dict[str, list[str]] = {}
+    return _delete_by(connection, table, table.c.decision_id, old, "decision_id")
+
+
+def _delete_shadowed(connection: Connection, old: Sequence[Any]) -> int:
+    """Delete what shadow policies said of some decisions."""
+    return _delete_by(connection, shadowed, shadowed.c.decision, old, "number")
+
+
+def _delete_by(
+    connection: Connection, table: Table, column: Column[Any], old: Sequence[Any], name: str
+) -> int:
+    by_tenant: dict[str, list[Any]] = {}
     for row in old:
-        by_tenant.setdefault(row.tenant, []).append(row.decision_id)
+        by_tenant.setdefault(row.tenant, []).append(getattr(row, name))
     wanted = or_(
         *(
-            and_(table.c.tenant == tenant, table.c.decision_id.in_(ids))
-            for tenant, ids in by_tenant.items()
+            and_(table.c.tenant == tenant, column.in_(values))
+            for tenant, values in by_tenant.items()
         )
     )
     return connection.execute(delete(table).where(wanted)).rowcount
+
+
+def _delete_sessions(connection: Connection, before_us: int, tenant: str | None) -> int:
+    """Delete sessions that have ended."""
+    of_tenant = select(users.c.username).where(*_of(tenant, users.c.tenant))
+    wanted = [] if tenant is None else [sessions.c.username.in_(of_tenant)]
+    return connection.execute(
+        delete(sessions).where(sessions.c.ends_at_us < before_us, *wanted)
+    ).rowcount

@@ -159,9 +159,10 @@ summaries = Table(
     "summaries",
     metadata,
     Column("tenant", String(64), primary_key=True),
+    Column("span_s", Integer, primary_key=True, comment="length of the span of time"),
     Column("cut", String(32), primary_key=True, comment="what is told apart, such as issuer"),
     Column("start_us", BigInteger, primary_key=True, comment=f"of the span of time; {_US}"),
-    Column("value", String(128), primary_key=True, comment="of the cut, such as the issuer's name"),
+    Column("value", String(260), primary_key=True, comment="of the cut, such as the issuer's name"),
     Column("route", String(128), primary_key=True),
     Column("decisions", BigInteger, nullable=False),
     Column("attempts", BigInteger, nullable=False, comment="decisions that were not to stop"),
@@ -172,10 +173,27 @@ summaries = Table(
     Column("payments", BigInteger, nullable=False, comment="whose first attempt lies in it"),
     Column("payments_paid", BigInteger, nullable=False, comment="of those, by whichever attempt"),
     Column("fallbacks", BigInteger, nullable=False),
+    Column("charged_back", BigInteger, nullable=False),
+    Column("propensity_ppm", BigInteger, nullable=False, comment="sum of propensities, millionths"),
     Column("approved_minor", BigInteger, nullable=False, comment="only where the cut is currency"),
+    Column("refunded_minor", BigInteger, nullable=False, comment="only where the cut is currency"),
     Column("fees_minor", BigInteger, nullable=False, comment="only where the cut is currency"),
+    sqlite_with_rowid=False,
+    # Rows are updated in place, again and again.
+    postgresql_with={"fillfactor": 70},
 )
 """Sums over spans of time, so that a page does not read a million rows."""
+
+summary_values = Table(
+    "summary_values",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("cut", String(32), primary_key=True),
+    Column("value", String(260), primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""The values that each cut tells apart; they are never taken away, and others are added up together
+once there are too many."""
 
 findings = Table(
     "findings",
@@ -192,8 +210,8 @@ shadowed = Table(
     "shadowed",
     metadata,
     Column("tenant", String(64), primary_key=True),
-    Column("shadow", String(128), primary_key=True, comment="name of the shadow policy"),
     Column("decision", _Number, primary_key=True, comment="number of the decision"),
+    Column("shadow", String(128), primary_key=True, comment="name of the shadow policy"),
     Column("probability", Double, nullable=False, comment="that it gave to what was done"),
     Column("route", String(128), nullable=False, comment="of the action that it preferred"),
     Column("delay_s", BigInteger, nullable=False),

@@ -20,11 +20,12 @@ from authopt.rewards import DEFAULT_REWARD
 from service.learning.cursor import Task
 from service.learning.learned_policy import new_policy
 from service.learning.learner import Learner, Publishing, Step, take_learner
-from service.learning.lease import Lease, LeaseLost
+from service.learning.lease import Lease
 from service.models.live_policy import read_live_policy, set_pinned
 from service.models.registry import list_models, load_model
 from service.store.changes import changing
 from service.store.engine import open_engine
+from service.store.lease import LeaseLost
 from service.store.store import Store
 from service.store.tables import learners
 from tests.service.learning.recorded import HOUR_US, ROUTES, START_US, traffic

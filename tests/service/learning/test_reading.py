@@ -9,7 +9,8 @@ import pytest
 
 from authopt.rewards import DEFAULT_REWARD
 from service.learning.cursor import Counts, Cursor, Task, Waiting
-from service.learning.reading import Ends, Ripe, read_on
+from service.learning.reading import Ripe, read_on
+from service.store.reading_on import Ends
 from service.store.settled import settled
 from service.store.store import Store
 from service.store.tables import activations, decisions, outcomes

@@ -17,8 +17,9 @@ from authopt.errors import UserError
 from service.store.engine import open_engine
 from service.store.migrate import migrate
 from service.store.records import DecisionRecord
+from service.store.retention import forget
 from service.store.store import Store
-from service.store.tables import metadata, outcomes
+from service.store.tables import decisions, metadata, outcomes
 from tests.service.store.records import decision, outcome, rows
 
 OLD_DECISIONS = (
@@ -99,3 +100,15 @@ def test_a_server_that_is_not_there_is_named_without_its_password(tmp_path: Path
         migrate(engine)
     assert "secret" not in str(raised.value)
     engine.dispose()
+
+
+def test_the_number_of_a_row_that_is_gone_is_given_to_no_other(database_url: str) -> None:
+    store = Store(open_engine(database_url))
+    store.keep([decision("d1"), outcome("d1")])
+    forget(store.engine, 2**62, pause_s=0.0)
+    store.keep([decision("d2"), outcome("d2")])
+    store.close()
+    assert [row.number for table in (decisions, outcomes) for row in rows(database_url, table)] == [
+        2,
+        2,
+    ]

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from service.store.engine import open_engine
 from service.store.retention import Forgotten, forget
 from service.store.store import Store
-from service.store.tables import outcomes
+from service.store.tables import outcomes, sessions, shadowed, users
 from tests.service.store.records import activation, counts, decision, ids, outcome
 
 OLD, NEW = 1_000, 2_000
 LIMIT = 1_500
+DONE = {"route": "adyen", "delay_s": 0}
 
 
 @pytest.fixture
@@ -56,3 +57,27 @@ def test_outcomes_that_no_decision_ever_had_go_by_when_they_came(store: Store) -
     assert forget(store.engine, LIMIT, pause_s=0.0) == Forgotten(0, 1, 0)
     with store.engine.connect() as connection:
         assert sorted(connection.scalars(select(outcomes.c.decision_id))) == ["d1", "soon"]
+
+
+def test_what_shadow_policies_said_goes_with_the_decision_it_was_said_of(store: Store) -> None:
+    store.keep([decision("old", decided_at_us=OLD)])
+    store.keep([decision("new", decided_at_us=NEW)])
+    with store.engine.begin() as connection:
+        for number in (1, 2):
+            said = {"tenant": "default", "decision": number, "shadow": "mirror"}
+            connection.execute(insert(shadowed), {**said, "probability": 0.5, **DONE})
+    assert forget(store.engine, LIMIT, pause_s=0.0) == Forgotten(1, shadowed=1)
+    with store.engine.connect() as connection:
+        assert connection.scalars(select(shadowed.c.decision)).all() == [2]
+
+
+def test_sessions_that_ended_before_go_too_of_the_merchant_s_own_people(store: Store) -> None:
+    with store.engine.begin() as connection:
+        for name, tenant, end_us in (("a", "default", OLD), ("b", "default", NEW), ("c", "x", OLD)):
+            account = {"username": name, "tenant": tenant, "role": "viewer", "password_hash": "-"}
+            connection.execute(insert(users), {**account, "created_at_us": 0, "failures": 0})
+            session = {"sha256": name, "username": name, "created_at_us": 0, "seen_at_us": 0}
+            connection.execute(insert(sessions), {**session, "ends_at_us": end_us})
+    assert forget(store.engine, LIMIT, "default", pause_s=0.0) == Forgotten(sessions=1)
+    with store.engine.connect() as connection:
+        assert connection.scalars(select(sessions.c.sha256).order_by("sha256")).all() == ["b", "c"]

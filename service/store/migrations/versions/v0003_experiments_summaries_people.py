@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,12 +16,8 @@ _US = "microseconds since 1970, UTC"
 
 
 def upgrade() -> None:
-    for name, what in (
-        ("experiment", "experiment or canary that it was part of"),
-        ("arm", "whose policy decided"),
-    ):
-        op.add_column("decisions", sa.Column(name, sa.String(128), comment=what))
-    op.create_index("ix_decisions_tenant_decided_at_us", "decisions", ["tenant", "decided_at_us"])
+    _alter_decisions()
+    _alter_outcomes()
     number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
     op.create_table(
         "watchers",
@@ -33,6 +31,7 @@ def upgrade() -> None:
     op.create_table(
         "summaries",
         sa.Column("tenant", sa.String(64), primary_key=True),
+        sa.Column("span_s", sa.Integer, primary_key=True, comment="length of the span of time"),
         sa.Column(
             "cut", sa.String(32), primary_key=True, comment="what is told apart, such as issuer"
         ),
@@ -41,7 +40,7 @@ def upgrade() -> None:
         ),
         sa.Column(
             "value",
-            sa.String(128),
+            sa.String(260),
             primary_key=True,
             comment="of the cut, such as the issuer's name",
         ),
@@ -63,6 +62,13 @@ def upgrade() -> None:
             "payments_paid", sa.BigInteger, nullable=False, comment="of those, by whichever attempt"
         ),
         sa.Column("fallbacks", sa.BigInteger, nullable=False),
+        sa.Column("charged_back", sa.BigInteger, nullable=False),
+        sa.Column(
+            "propensity_ppm",
+            sa.BigInteger,
+            nullable=False,
+            comment="sum of propensities, millionths",
+        ),
         sa.Column(
             "approved_minor",
             sa.BigInteger,
@@ -70,8 +76,23 @@ def upgrade() -> None:
             comment="only where the cut is currency",
         ),
         sa.Column(
+            "refunded_minor",
+            sa.BigInteger,
+            nullable=False,
+            comment="only where the cut is currency",
+        ),
+        sa.Column(
             "fees_minor", sa.BigInteger, nullable=False, comment="only where the cut is currency"
         ),
+        sqlite_with_rowid=False,
+        postgresql_with={"fillfactor": 70},
+    )
+    op.create_table(
+        "summary_values",
+        sa.Column("tenant", sa.String(64), primary_key=True),
+        sa.Column("cut", sa.String(32), primary_key=True),
+        sa.Column("value", sa.String(260), primary_key=True),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "findings",
@@ -86,8 +107,8 @@ def upgrade() -> None:
     op.create_table(
         "shadowed",
         sa.Column("tenant", sa.String(64), primary_key=True),
-        sa.Column("shadow", sa.String(128), primary_key=True, comment="name of the shadow policy"),
         sa.Column("decision", number, primary_key=True, comment="number of the decision"),
+        sa.Column("shadow", sa.String(128), primary_key=True, comment="name of the shadow policy"),
         sa.Column(
             "probability", sa.Double, nullable=False, comment="that it gave to what was done"
         ),
@@ -147,3 +168,25 @@ def upgrade() -> None:
         ),
         sqlite_autoincrement=True,
     )
+
+
+def _alter_decisions() -> None:
+    with op.batch_alter_table("decisions", **_numbered_on()) as table:
+        for name, what in (
+            ("experiment", "experiment or canary that it was part of"),
+            ("arm", "whose policy decided"),
+        ):
+            table.add_column(sa.Column(name, sa.String(128), comment=what))
+    op.create_index("ix_decisions_tenant_decided_at_us", "decisions", ["tenant", "decided_at_us"])
+
+
+def _alter_outcomes() -> None:
+    with op.batch_alter_table("outcomes", **_numbered_on()):
+        pass
+
+
+def _numbered_on() -> dict[str, Any]:
+    """Version 0002 lost it that SQLite gives no number twice, even where the last row is gone."""
+    if op.get_bind().dialect.name != "sqlite":
+        return {}
+    return {"recreate": "always", "table_kwargs": {"sqlite_autoincrement": True}}
