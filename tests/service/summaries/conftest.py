@@ -1,0 +1,17 @@
+"""What the tests of the summaries share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from service.store.engine import open_engine
+from service.store.store import Store
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    store = Store(open_engine(database_url))
+    yield store
+    store.close()
