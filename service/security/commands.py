@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from authopt.errors import UserError
 from authopt.terminal import console, json_option, notes, print_json
 from service.length_of_time import seconds_in
+from service.store.at_the_prompt import changing_at, database_option, reading_at, reason_option
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from service.security.api_keys import ApiKey
     from service.security.key_text import KeyText
 
 SCOPES = ("decide", "outcome", "read", "operate", "admin")
 _PAGE = 1000
-
-
-def _database_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--database",
-        default="sqlite:///authopt.db",
-        show_default=True,
-        metavar="URL",
-        help="Of the service.",
-    )(function)
-
-
-def _reason_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--reason", default="", help="Why, for the audit log.")(function)
 
 
 @click.group()
@@ -60,8 +42,8 @@ def keys() -> None:
 )
 @click.option("--per-second", type=float, help="Requests allowed. By default no limit.")
 @click.option("--expires-in", metavar="TIME", help="Such as 90d. By default never.")
-@_reason_option
-@_database_option
+@reason_option
+@database_option
 @json_option
 def create(
     tenant: str,
@@ -88,7 +70,7 @@ def create(
     expires = (
         None if expires_in is None else timedelta(seconds=seconds_in("--expires-in", expires_in))
     )
-    with _writing(database) as connection:
+    with changing_at(database) as connection:
         key = create_key(
             connection,
             tenant,
@@ -104,7 +86,7 @@ def create(
 
 @keys.command("list")
 @click.option("--tenant", help="Only this merchant's.")
-@_database_option
+@database_option
 @json_option
 def list_(tenant: str | None, database: str, as_json: bool) -> None:
     """List the keys, never their secrets.
@@ -116,7 +98,7 @@ def list_(tenant: str | None, database: str, as_json: bool) -> None:
     """
     from service.security.api_keys import list_keys
 
-    with _reading(database) as connection:
+    with reading_at(database) as connection:
         found = list_keys(connection, tenant)
     now = datetime.now(UTC)
     if as_json:
@@ -143,8 +125,8 @@ def list_(tenant: str | None, database: str, as_json: bool) -> None:
     metavar="TIME",
     help="How long the old one is still good.",
 )
-@_reason_option
-@_database_option
+@reason_option
+@database_option
 @json_option
 def rotate(key_id: str, overlap: str, reason: str, database: str, as_json: bool) -> None:
     """Make a key that may do the same as KEY_ID, which then expires.
@@ -158,15 +140,15 @@ def rotate(key_id: str, overlap: str, reason: str, database: str, as_json: bool)
     from service.security.api_keys import rotate_key
 
     within = timedelta(seconds=seconds_in("--overlap", overlap))
-    with _writing(database) as connection:
+    with changing_at(database) as connection:
         key = rotate_key(connection, key_id, within, actor=_actor(), reason=reason)
     _show(key, as_json)
 
 
 @keys.command("revoke")
 @click.argument("key_id")
-@_reason_option
-@_database_option
+@reason_option
+@database_option
 @json_option
 def revoke(key_id: str, reason: str, database: str, as_json: bool) -> None:
     """End KEY_ID. Running services refuse it within a second.
@@ -177,7 +159,7 @@ def revoke(key_id: str, reason: str, database: str, as_json: bool) -> None:
     """
     from service.security.api_keys import revoke_key
 
-    with _writing(database) as connection:
+    with changing_at(database) as connection:
         old = revoke_key(connection, key_id, actor=_actor(), reason=reason)
     if as_json:
         print_json({"key_id": old.key_id, "tenant": old.tenant, "state": "revoked"})
@@ -189,7 +171,7 @@ def revoke(key_id: str, reason: str, database: str, as_json: bool) -> None:
 @click.option("--tenant", help="Only this merchant's changes.")
 @click.option("--kind", help="Only changes of this kind, such as key, policy, route.")
 @click.option("--after", type=click.IntRange(0), default=0, help="Only those with a larger number.")
-@_database_option
+@database_option
 @json_option
 def audit(tenant: str | None, kind: str | None, after: int, database: str, as_json: bool) -> None:
     """Show every change that was ever made: when, by whom, what and why.
@@ -203,7 +185,7 @@ def audit(tenant: str | None, kind: str | None, after: int, database: str, as_js
 
     found: list[ChangeRow] = []
     from_: int | None = after
-    with _reading(database) as connection:
+    with reading_at(database) as connection:
         while from_ is not None:
             page = read_changes(connection, tenant, from_, _PAGE, kind)
             found += page.changes
@@ -223,43 +205,6 @@ def audit(tenant: str | None, kind: str | None, after: int, database: str, as_js
         what = f"{row.kind} {row.subject}"
         table.add_row(str(row.number), when, row.tenant, row.actor, what, value, row.reason)
     console().print(table)
-
-
-@contextmanager
-def _writing(database: str) -> Iterator[Connection]:
-    """A transaction that writes, on a database that is made and brought up to date first."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from service.store.changes import changing
-    from service.store.engine import cause_of, open_engine
-    from service.store.migrate import migrate
-
-    engine = open_engine(database)
-    try:
-        migrate(engine)
-        with changing(engine) as connection:
-            yield connection
-    except SQLAlchemyError as error:
-        raise UserError(f"the database cannot be written: {cause_of(error)}") from None
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def _reading(database: str) -> Iterator[Connection]:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from service.store.engine import cause_of, check_there, open_engine
-
-    check_there(database)
-    engine = open_engine(database)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    except SQLAlchemyError as error:
-        raise UserError(f"the database cannot be read: {cause_of(error)}") from None
-    finally:
-        engine.dispose()
 
 
 def _actor() -> str:

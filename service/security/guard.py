@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 
 from service.api.problems import FieldError, Problem
 from service.security.caller import ANYBODY, Caller, Scope
@@ -23,14 +23,27 @@ Scopes: TypeAlias = Mapping[tuple[str, str], Scope | None]
 NOBODY = Caller(DEFAULT_TENANT, "nobody", frozenset())
 """The caller without a key where keys are asked for: sees only what is open to all."""
 
+CALLER = "authopt.caller"
+"""Under this name the environment of a request holds its caller, where that is known already."""
+
 _BEARER = "Bearer "
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="authopt"'}
 _VARIABLE = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
 _FIELD = "header Authorization"
 
 
+Admission: TypeAlias = tuple[str, Callable[[], Response | None]]
+"""How the rules begin at which people are admitted instead of keys, and what admits them: it sets
+the caller, and raises, or answers itself, where it lets nobody in."""
+
+
 def guard(
-    app: Flask, keyring: Keyring, limits: RateLimits, scopes: Scopes, tenants: Collection[str]
+    app: Flask,
+    keyring: Keyring,
+    limits: RateLimits,
+    scopes: Scopes,
+    tenants: Collection[str],
+    admission: Admission,
 ) -> None:
     """Set the caller of every request, and refuse what it may not do.
 
@@ -41,7 +54,10 @@ def guard(
     ----------
     tenants
         the merchants that are served; a key of another one is refused.
+    admission
+        for people; there no key counts, and a service without keys is not open.
     """
+    for_people, admit = admission
     needed: dict[tuple[str, str], Scope | None] = {}
 
     def scope_of(method: str, rule: str) -> Scope | None:
@@ -51,22 +67,22 @@ def guard(
         return needed[asked, rule]
 
     @app.before_request
-    def _check() -> None:
+    def _check() -> Response | None:
+        rule = request.url_rule
+        if rule is not None and rule.rule.startswith(for_people):
+            return admit()
+        if CALLER in request.environ:
+            g.caller = request.environ[CALLER]
+            return None
         if keyring.open:
             g.caller = ANYBODY
-            return
-        rule = request.url_rule
+            return None
         if rule is None or request.method == "OPTIONS":
             g.caller = NOBODY
-            return
+            return None
         scope = scope_of(request.method, rule.rule)
-        g.caller = _caller(keyring, limits, tenants, required=scope is not None)
-        if scope is not None and scope not in g.caller.scopes:
-            raise Problem(
-                HTTPStatus.FORBIDDEN,
-                f"this key lacks the scope {scope}",
-                FieldError(_FIELD, f"the key has {', '.join(sorted(g.caller.scopes))}"),
-            )
+        g.caller = caller_by_key(request.environ, keyring, limits, tenants, scope)
+        return None
 
 
 def path_of(rule: str) -> str:
@@ -74,10 +90,41 @@ def path_of(rule: str) -> str:
     return _VARIABLE.sub(r"{\1}", rule)
 
 
-def _caller(
-    keyring: Keyring, limits: RateLimits, tenants: Collection[str], *, required: bool
+def caller_by_key(
+    environ: Mapping[str, Any],
+    keyring: Keyring,
+    limits: RateLimits,
+    tenants: Collection[str],
+    scope: Scope | None,
 ) -> Caller:
-    sent = request.environ.get("HTTP_AUTHORIZATION", "")
+    """Whose key a request came with; one that keeps to a rate has made a request by it.
+
+    Raises
+    ------
+    Problem
+        401, 403 or 429, unless the key is good for ``scope``, or none is asked for.
+    """
+    if keyring.open:
+        return ANYBODY
+    found = _caller(environ, keyring, limits, tenants, required=scope is not None)
+    if scope is not None and scope not in found.scopes:
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            f"this key lacks the scope {scope}",
+            FieldError(_FIELD, f"the key has {', '.join(sorted(found.scopes))}"),
+        )
+    return found
+
+
+def _caller(
+    environ: Mapping[str, Any],
+    keyring: Keyring,
+    limits: RateLimits,
+    tenants: Collection[str],
+    *,
+    required: bool,
+) -> Caller:
+    sent = environ.get("HTTP_AUTHORIZATION", "")
     text = read_key(sent[len(_BEARER) :].strip()) if sent.startswith(_BEARER) else None
     known = None if text is None else keyring.find(text)
     if known is None and not required:

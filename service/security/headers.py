@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Request, request
+from flask import Flask, request
 
 from service.api.problems import FieldError, Problem
 
@@ -25,19 +25,22 @@ _SAME = (
     ("Server", "authopt"),
 )
 _NOTHING = "default-src 'none'; frame-ancestors 'none'"
-_ALL = (*_SAME, (_CSP, _NOTHING))
+HEADERS = (*_SAME, (_CSP, _NOTHING))
+"""Of every answer that brings none of its own."""
+
 _TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
 def guard_headers(app: Flask) -> None:
     """Refuse heads that are too large, and set the headers of every answer.
 
-    A page may bring a Content-Security-Policy of its own; all else gets one that allows nothing.
+    A page may bring a Content-Security-Policy of its own, and with it others of these headers; all
+    else gets one that allows nothing.
     """
 
     @app.before_request
     def _limit() -> None:
-        _refuse_large_head(request)
+        refuse_large_head(request.environ)
 
     app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign]
 
@@ -48,15 +51,26 @@ def _with_headers(wsgi: Callable[..., Iterable[bytes]]) -> Callable[..., Iterabl
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         def starting(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             own = any(name == _CSP for name, _ in headers)
-            return start(status, [*headers, *(_SAME if own else _ALL)], *exc_info)
+            return start(status, [*headers, *(_not_in(headers) if own else HEADERS)], *exc_info)
 
         return wsgi(environ, starting)
 
     return app
 
 
-def _refuse_large_head(asked: Request) -> None:
-    environ = asked.environ
+def _not_in(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    own = {name for name, _ in headers}
+    return [pair for pair in _SAME if pair[0] not in own]
+
+
+def refuse_large_head(environ: Mapping[str, Any]) -> None:
+    """Refuse an address or headers that are too large.
+
+    Raises
+    ------
+    Problem
+        414 or 431.
+    """
     if len(environ.get("PATH_INFO", "")) + len(environ.get("QUERY_STRING", "")) > MAX_URL:
         raise Problem(
             HTTPStatus.REQUEST_URI_TOO_LONG,
