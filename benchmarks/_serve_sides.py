@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from service.own_core import keep_to_one_core
+
 ROUTES = ("adyen", "braintree", "checkout", "dlocal")
 DELAYS = "0,3600"
 THREADS = 32
@@ -24,6 +26,8 @@ def echo() -> Any:
     """The reference: a bare Flask application that echoes JSON."""
     from flask import Flask, jsonify, request
 
+    # As the service does: what is compared is the work, not where it runs.
+    keep_to_one_core()
     app = Flask("echo")
 
     @app.post("/v1/decisions")
@@ -70,6 +74,7 @@ def service_arguments(
         *("--port", str(port), "--workers", str(workers), "--threads", str(THREADS)),
         # The fallbacks of a late answer are not what is measured here.
         *("--deadline-ms", str(DEADLINE_MS)),
+        "--own-cores",
     ]
 
 

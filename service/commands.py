@@ -59,6 +59,12 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(1, 256), show_default="1", help="Processes.")
 @click.option("--threads", type=click.IntRange(1, 1024), show_default="32", help="Per worker.")
 @click.option(
+    "--own-cores",
+    is_flag=True,
+    default=None,
+    help="Keep each worker to a core of its own: faster, on a machine that has one for each.",
+)
+@click.option(
     "--open",
     is_flag=True,
     default=None,

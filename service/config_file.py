@@ -40,6 +40,7 @@ class TenantSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delays: tuple[int, ...] | None = None
     rules: str | None = None
     webhooks: dict[str, Any] = {}
+    alarms: dict[str, Any] | None = None
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +55,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delays: tuple[int, ...] = (0,)
     rules: str | None = None
     webhooks: dict[str, Any] = {}
+    alarms: dict[str, Any] = {}
     tenants: dict[str, Any] = {}
     database: str = "sqlite:///authopt.db"
     spool: str | None = None
@@ -64,6 +66,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=1, le=65_535)] = 8000
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     threads: Annotated[int, Meta(ge=1, le=1_024)] = 32
+    own_cores: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     log_format: Literal["text", "json"] = "text"
     open: bool = False
@@ -137,6 +140,7 @@ def settings_of(config: Config, source: str) -> Settings:
         max_body_bytes=config.max_body_bytes,
         workers=config.workers,
         log_format=config.log_format,
+        own_cores=config.own_cores,
     )
 
 

@@ -70,9 +70,11 @@ def _worker_app(settings: Settings, log_level: str) -> Any:
     """The application, in the process of a worker."""
     from service.app import create_app
     from service.log_output import start_logging
+    from service.own_core import keep_to_one_core
 
     start_logging(log_level, settings.log_format)
-
+    if settings.own_cores:
+        keep_to_one_core()
     app = create_app(settings)
     # A worker ends as a child process of multiprocessing does, without atexit.
     Finalize(None, close, (app,), exitpriority=10)

@@ -110,6 +110,8 @@ class Settings:
         whether a key is asked for although none was made yet, or while the store does not say.
     log_format
         one of ``service.log_output.FORMATS``.
+    own_cores
+        whether each worker keeps to a core of its own (``service.own_core``).
 
     Raises
     ------
@@ -136,6 +138,7 @@ class Settings:
     workers: int = 1
     keys_required: bool = False
     log_format: str = "text"
+    own_cores: bool = False
 
     def __post_init__(self) -> None:
         for name in self.tenants:

@@ -44,7 +44,17 @@ def plain_body(request: Request) -> Any:
     # Most say it plainly; taking the header apart costs more than reading the body.
     if request.environ.get("CONTENT_TYPE") != _JSON and request.mimetype != _JSON:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected a body of the type {_JSON}")
-    body = request.get_data(cache=False)
+    return plain_of(request.get_data(cache=False))
+
+
+def plain_of(body: bytes) -> Any:
+    """A body as plain JSON values, which may be anything still.
+
+    Raises
+    ------
+    Problem
+        400 if it cannot be decoded, 422 if it holds a card number or a key twice.
+    """
     try:
         plain = msgspec.json.decode(body)
     except RecursionError:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_plus
-
-from flask import Request
 
 from authopt.card_numbers import contains_card_number
 from service.api.problems import FieldError, Problem
@@ -24,8 +23,15 @@ _LONG = b"0" * _SHORTEST
 _EXPONENTS = b"0e0", b"0e+"
 
 
-def refuse_in_head(request: Request) -> None:
+def refuse_in_head(environ: Mapping[str, Any], path: str, query: bytes) -> None:
     """Check the address, the query and the values of the headers.
+
+    Parameters
+    ----------
+    environ
+        of the request, as WSGI has it.
+    path, query
+        decoded, and as it was sent.
 
     Raises
     ------
@@ -33,14 +39,13 @@ def refuse_in_head(request: Request) -> None:
         422, naming where the card number stands.
     """
     # The environment, since the headers made of it cost as much again as the check.
-    environ, query = request.environ, request.query_string
     values = [value for key, value in environ.items() if key.startswith(_HEADERS)]
-    head = "\n".join([request.path, *values])
+    head = "\n".join([path, *values])
     if not query and head.isascii() and not _may_hold_any(head.encode()):
         return
     if query and _suspect(unquote_plus(query.decode("latin-1"))):
         raise _refusal("query")
-    if _suspect(request.path):
+    if _suspect(path):
         raise _refusal("path")
     for key, value in environ.items():
         if key.startswith(_HEADERS) and len(value) >= _SHORTEST and _suspect(value):

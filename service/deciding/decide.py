@@ -16,7 +16,7 @@ from service.live.serving import Serving
 
 _log = logging.getLogger(__name__)
 
-FEW = 16
+FEW = 11
 """Fewer questions than these are faster one by one: numpy's calls cost more than they save."""
 
 

@@ -31,6 +31,9 @@ MAX_LATE = 3
 REST_S = 1.0
 """How long it stays open; then a group is tried."""
 
+LINGER_S = 0.001
+"""How long more questions are waited for where the last group was of several requests."""
+
 _REMEMBERED = 0.8
 """Weight of the past in the mean time that a decision takes."""
 
@@ -80,6 +83,7 @@ class Lane:
         self._open_until = 0.0
         self._late = 0
         self._per_question_s = 0.0
+        self._crowded = False
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def put(self, job: Job) -> None:
@@ -105,12 +109,15 @@ class Lane:
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
             group, closing = self._group(job)
+            self._crowded = len(group) > 1
             self._serve(group)
             if closing:
                 return
 
     def _group(self, job: Job) -> tuple[list[Job], bool]:
         """Whatever waits, as far as the policy can be expected to be done with it in time."""
+        if self._crowded:
+            time.sleep(LINGER_S)
         group, size = [job], len(job.questions)
         most = MAX_GROUP
         if self._per_question_s > 0.0:
