@@ -7,6 +7,7 @@ laid at an item's door, such as a card number or a body that is no JSON, refuses
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from service.api.forms import DecisionAnswer, DecisionRequest
 from service.api.fresh_ids import fresh_id
 from service.api.problems import Problem, ProblemBody
 from service.deciding.question import Question, question_of
-from service.deciding.timely import Timely
+from service.deciding.timely import Timely, Told
 from service.live.live import Live
 from service.live.serving import Serving
 from service.metrics.counts import count_repeated, count_told
@@ -116,8 +117,24 @@ def _question(serving: Serving, one: DecisionRequest, recorder: GroupCommit) -> 
 def _answers(
     timely: Timely, questions: list[Question], started: float, within_s: float
 ) -> list[bytes]:
-    told = timely.decide(questions, started, within_s, batch=True)
-    count_told(questions[0].serving.tenant, told)
+    arms: dict[int, list[int]] = defaultdict(list)
+    for at, question in enumerate(questions):
+        arms[id(question.serving)].append(at)
+    # All arms of a trial are asked before the first one is waited for.
+    begun = [
+        timely.begin([questions[at] for at in places], started, within_s, batch=True)
+        for places in arms.values()
+    ]
+    answers = [b""] * len(questions)
+    for places, each in zip(arms.values(), begun, strict=True):
+        told = timely.end(each)
+        count_told(each.questions[0].serving.tenant, told)
+        for at, answer in zip(places, _answers_of(told), strict=True):
+            answers[at] = answer
+    return answers
+
+
+def _answers_of(told: Told) -> list[bytes]:
     if told.unrecorded:
         return [_decision(msgspec.json.encode(answer)) for answer in told.unrecorded]
     return [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from authopt.actions import MAX_DELAY_S
 from service.settings import MAX_ACTIONS, MAX_NAME
@@ -73,7 +73,10 @@ class PolicyName(Struct, frozen=True, gc=False):
 
 
 class DecisionAnswer(Struct, frozen=True, gc=False):
-    """What is answered, and stored, for a decision."""
+    """What is answered, and stored, for a decision.
+
+    ``experiment`` and ``arm`` are there only where the payment is part of a trial.
+    """
 
     decision_id: str
     payment_id: str
@@ -86,6 +89,8 @@ class DecisionAnswer(Struct, frozen=True, gc=False):
     removed: list[RemovedAction]
     decided_at: datetime
     recorded: bool = True
+    experiment: str | UnsetType = UNSET
+    arm: str | UnsetType = UNSET
 
 
 class RankedAction(Struct, frozen=True, gc=False):
@@ -101,7 +106,7 @@ class RankAnswer(Struct, frozen=True, gc=False):
     """What is answered, and stored, for a ranking; ``action`` is the one that was drawn.
 
     ``scores`` says what the scores are; null where the policy has none. Nothing counts as done
-    before its activation.
+    before its activation. ``experiment`` and ``arm`` as of :class:`DecisionAnswer`.
     """
 
     decision_id: str
@@ -116,6 +121,8 @@ class RankAnswer(Struct, frozen=True, gc=False):
     removed: list[RemovedAction]
     decided_at: datetime
     recorded: bool = True
+    experiment: str | UnsetType = UNSET
+    arm: str | UnsetType = UNSET
 
 
 class ActivationRequest(Struct, frozen=True, forbid_unknown_fields=True):

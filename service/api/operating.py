@@ -13,10 +13,27 @@ from sqlalchemy.exc import SQLAlchemyError
 from authopt.errors import UserError
 from service.api.problems import FieldError, Problem
 from service.models.refusals import Conflict, NotThere
+from service.security.caller import Scope, caller
 from service.store.changes import MAX_REASON
 
 Reason = Annotated[str, Meta(max_length=MAX_REASON, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 """Why a change is made, in the words of who makes it."""
+
+
+def refuse_unless_admin() -> None:
+    """Refuse to override the gate, unless the caller may.
+
+    Raises
+    ------
+    Problem
+        403.
+    """
+    if Scope.ADMIN not in caller().scopes:
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            "only an admin may override the gate",
+            FieldError("override", "needs the scope admin"),
+        )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -13,18 +13,17 @@ from msgspec import Meta
 from sqlalchemy import Connection, Engine
 
 from service.api.bodies import read_body
-from service.api.operating import Reason, refusals
+from service.api.operating import Reason, refusals, refuse_unless_admin
 from service.api.problems import FieldError, Problem
 from service.live.live import Live
 from service.live.serving import Serving
+from service.models.gated import promote_by_gate, promote_unjudged
 from service.models.live_policy import (
     DECISIONS,
     KILL,
     LIVE,
     POLICY,
     live_policy,
-    promote_model,
-    promote_spec,
     roll_back,
     set_killed,
     set_pinned,
@@ -41,13 +40,18 @@ _ONE_OF = "expected either sha256 or spec"
 
 
 class PromoteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/policies/promote``: a model's sha256, or the spec of a policy without files."""
+    """``POST /v1/policies/promote``: a model's sha256, or the spec of a policy without files.
+
+    The gate's verdict in the model's lineage must let it through. An admin may ``override`` the
+    gate, with a reason; a policy without files needs that always.
+    """
 
     sha256: Annotated[str, Meta(min_length=6, max_length=64, pattern=r"\A[0-9a-f]+\Z")] | None = (
         None
     )
     spec: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
     reason: Reason = ""
+    override: bool = False
 
 
 class RollbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,11 +103,17 @@ class PoliciesAnswer(msgspec.Struct, frozen=True):
     history: list[PolicyChange]
 
 
-def policies_blueprint(live: Live, engine: Engine) -> Blueprint:
-    """The endpoints, for an app."""
+def policies_blueprint(live: Live, engine: Engine, started: Mapping[str, str]) -> Blueprint:
+    """The endpoints, for an app.
+
+    Parameters
+    ----------
+    started
+        by merchant, spec of the policy that the service was started with.
+    """
     blueprint = Blueprint("policies", __name__)
 
-    def changed(field: str, reason: str, change: Callable[[str, str], Any]) -> Response:
+    def changed(field: str, change: Callable[[str, str], Any]) -> Response:
         who = caller()
         with refusals(field):
             change(who.tenant, who.name)
@@ -131,14 +141,22 @@ def policies_blueprint(live: Live, engine: Engine) -> Blueprint:
     @blueprint.post("/v1/policies/promote")
     def promote() -> Response:
         asked = read_body(request, PromoteRequest)
-        sha256, spec, reason = asked.sha256, asked.spec, asked.reason
+        sha256, spec, reason, override = asked.sha256, asked.spec, asked.reason, asked.override
+        if override:
+            refuse_unless_admin()
         if sha256 is not None and spec is None:
             return changed(
-                "sha256", reason, lambda who, name: promote_model(engine, who, name, sha256, reason)
+                "sha256",
+                lambda who, name: promote_by_gate(
+                    engine, who, name, sha256, reason, started=started[who], override=override
+                ),
             )
         if spec is not None and sha256 is None:
             return changed(
-                "spec", reason, lambda who, name: promote_spec(engine, who, name, spec, reason)
+                "spec",
+                lambda who, name: promote_unjudged(
+                    engine, who, name, spec, reason, override=override
+                ),
             )
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"the body: {_ONE_OF}", FieldError("body", _ONE_OF)
@@ -149,7 +167,6 @@ def policies_blueprint(live: Live, engine: Engine) -> Blueprint:
         asked = read_body(request, RollbackRequest)
         return changed(
             "reason",
-            asked.reason,
             within(lambda c, who, name: roll_back(c, who, name, asked.reason, pin=asked.pin)),
         )
 
@@ -157,7 +174,6 @@ def policies_blueprint(live: Live, engine: Engine) -> Blueprint:
         asked = read_body(request, WhyRequest)
         return changed(
             "reason",
-            asked.reason,
             within(lambda c, who, name: change(c, who, name, on, asked.reason)),
         )
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from authopt.decision import Decided
 from service.api.forms import (
@@ -42,7 +43,8 @@ def answers_of(questions: Sequence[Question], decided: Decided) -> list[Answer]:
             else:
                 removed.append(RemovedAction(route, delay_s, reasons[reason[at]]))
         removed += question.offered.down
-        active, drawn = question.serving.active, chosen[row]
+        serving, drawn = question.serving, chosen[row]
+        active = serving.active
         answer = DecisionAnswer(
             decision_id=question.decision_id,
             payment_id=question.request.payment_id,
@@ -54,6 +56,8 @@ def answers_of(questions: Sequence[Question], decided: Decided) -> list[Answer]:
             actions=eligible,
             removed=removed,
             decided_at=question.decided_at,
+            experiment=UNSET if serving.experiment is None else serving.experiment,
+            arm=UNSET if serving.arm is None else serving.arm,
         )
         answers.append(_ranked(question, answer, decided, row) if question.ranked else answer)
     return answers

@@ -19,7 +19,8 @@ class Question:
     Attributes
     ----------
     serving
-        the merchant's state as it was when the request came.
+        the merchant's state as it was when the request came, with the policy of the arm that the
+        payment is in.
     request
         as it was asked.
     decision_id
@@ -54,4 +55,6 @@ def question_of(
     decided_at = datetime.now(UTC) if moment is None else in_utc("decided_at", moment)
     offered = offered_by(serving, request.actions, request.attempt > 1)
     check_context(request.context)
+    if serving.trial is not None:
+        serving = serving.trial.serving(serving, request)
     return Question(serving, request, decision_id, decided_at, offered, ranked)

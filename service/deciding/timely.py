@@ -44,8 +44,30 @@ class Told:
     asked: Sequence[DecisionRecord] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Questions that are being decided.
+
+    Attributes
+    ----------
+    questions
+        as they were asked.
+    until
+        when they must be answered (``time.monotonic``).
+    why
+        the static priority decides: unless a job is done in time, if there is one.
+    job
+        on its way through a lane.
+    """
+
+    questions: Sequence[Question]
+    until: float
+    why: str
+    job: Job | None = None
+
+
 class Timely:
-    """Asks the policies of all merchants, each in a lane of its own.
+    """Asks the policies of all merchants and arms, each in a lane of its own.
 
     Batches have lanes apart from single decisions, so that no payment waits for a thousand others.
 
@@ -60,7 +82,7 @@ class Timely:
     def __init__(self, recorder: GroupCommit, patience_s: float, batch_patience_s: float) -> None:
         self._recorder = recorder
         self._patience_s = {False: patience_s, True: batch_patience_s}
-        self._lanes: dict[tuple[str, bool], Lane] = {}
+        self._lanes: dict[tuple[str, bool, int], Lane] = {}
         self._guard = threading.Lock()
 
     def decide(
@@ -71,7 +93,7 @@ class Timely:
         Parameters
         ----------
         questions
-            at least one, all with the same state of the merchant.
+            at least one, all with the same state of the merchant, and of one arm.
         started
             when the request came (``time.monotonic``).
         deadline_s
@@ -79,22 +101,33 @@ class Timely:
         batch
             whether they are a batch.
         """
+        return self.end(self.begin(questions, started, deadline_s, batch))
+
+    def begin(
+        self, questions: Sequence[Question], started: float, deadline_s: float, batch: bool = False
+    ) -> Begun:
+        """Ask the policy, and wait for nothing; parameters as of :meth:`decide`."""
         until = started + deadline_s
         why = without_policy(questions[0].serving)
-        if why is None:
-            lane = self._lane(questions[0], batch)
-            if lane.is_open:
-                why = LEFT_ALONE
-            else:
-                job = Job(questions, started + POLICY_SHARE * deadline_s)
-                lane.put(job)
-                is_done = job.waiting.wait(_left(job.until))
-                if is_done or job.answers or not job.waiting.claim():
-                    return _told(job, is_done or job.waiting.wait(_left(until)))
-                why = LATE
-        job = Job(questions, until)
-        job.answers = decide_without_policy(questions, why)
-        job.waiting.records = records_of(questions, job.answers)
+        if why is not None:
+            return Begun(questions, until, why)
+        lane = self._lane(questions[0], batch)
+        if lane.is_open:
+            return Begun(questions, until, LEFT_ALONE)
+        job = Job(questions, started + POLICY_SHARE * deadline_s)
+        lane.put(job)
+        return Begun(questions, until, LATE, job)
+
+    def end(self, begun: Begun) -> Told:
+        """Wait for the answers to what was begun."""
+        job, until = begun.job, begun.until
+        if job is not None:
+            is_done = job.waiting.wait(_left(job.until))
+            if is_done or job.answers or not job.waiting.claim():
+                return _told(job, is_done or job.waiting.wait(_left(until)))
+        job = Job(begun.questions, until)
+        job.answers = decide_without_policy(begun.questions, begun.why)
+        job.waiting.records = records_of(begun.questions, job.answers)
         self._recorder.submit(job.waiting)
         return _told(job, job.waiting.wait(_left(until)))
 
@@ -108,7 +141,7 @@ class Timely:
     def _lane(self, question: Question, batch: bool) -> Lane:
         """A merchant's lane; a new one where the policy that the old one hangs in was replaced."""
         serving = question.serving
-        key = serving.tenant, batch
+        key = serving.tenant, batch, serving.lane
         lane = self._lanes.get(key)
         if lane is not None and _serves(lane, serving):
             return lane
@@ -117,7 +150,8 @@ class Timely:
             if lane is None or not _serves(lane, serving):
                 if lane is not None:
                     lane.close()
-                name = f"decide-{'batch-' if batch else ''}{serving.tenant}"
+                arm = f"arm-{serving.lane}-" if serving.lane else ""
+                name = f"decide-{'batch-' if batch else ''}{arm}{serving.tenant}"
                 lane = Lane(name, self._recorder, self._patience_s[batch])
                 self._lanes[key] = lane
             return lane

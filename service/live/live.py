@@ -20,6 +20,9 @@ from service.models.live_policy import DECISIONS, KILL, LIVE, POLICY, live_polic
 from service.settings import Settings
 from service.store.changes import Change, history, last_change, present
 from service.tenants import DEFAULT_TENANT
+from service.trials.arm_policies import ArmPolicies
+from service.trials.running import RunningTrial, run_trial
+from service.trials.trial import Trial, running_trial
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Live:
         self._policies = {
             tenant: PresentPolicy(tenant, serving.active) for tenant, serving in servings.items()
         }
+        self._arms = {tenant: ArmPolicies(tenant) for tenant in servings}
         self._seen = 0
         self._failing = False
         self._refreshing = threading.Lock()
@@ -133,8 +137,7 @@ class Live:
         states = {tenant: present(connection, tenant) for tenant in self._servings}
         # At once: what an operator stops must not wait until a model is loaded.
         self._servings = {
-            tenant: replace(serving, down=_down(states[tenant]), killed=_killed(states[tenant]))
-            for tenant, serving in self._servings.items()
+            tenant: _at_once(serving, states[tenant]) for tenant, serving in self._servings.items()
         }
         self._servings = {
             tenant: self._serving(connection, serving, states[tenant], last)
@@ -151,7 +154,36 @@ class Live:
         active, candidate = self._policies[tenant].load(connection, wanted)
         if weights and active.policy is not None:
             active = replace(active, policy=Weighted(active.policy, weights))
-        return replace(serving, active=active, weights=weights, candidate=candidate, change=last)
+        made = replace(
+            serving,
+            active=active,
+            weights=weights,
+            candidate=candidate,
+            change=last,
+            trial=None,
+        )
+        trial = running_trial(state)
+        policies, fault = self._arms[tenant].load(connection, trial, active)
+        if trial is None:
+            return made
+        return replace(made, trial=run_trial(trial, policies, fault, made))
+
+
+def _at_once(serving: Serving, state: State) -> Serving:
+    """What a change means before any policy is loaded."""
+    made = replace(serving, down=_down(state), killed=_killed(state), trial=None)
+    trial, before = running_trial(state), serving.trial
+    if trial is None or before is None or not _decides_alike(trial, before):
+        return made
+    return replace(made, trial=run_trial(trial, before.policies, before.fault, made))
+
+
+def _decides_alike(trial: Trial, before: RunningTrial) -> bool:
+    """Whether the policies that are loaded are those of the arms."""
+    wanted, there = (
+        [(arm.name, arm.spec, arm.sha256) for arm in each.arms] for each in (trial, before.trial)
+    )
+    return trial.name == before.trial.name and wanted == there
 
 
 def _down(state: State) -> frozenset[str]:

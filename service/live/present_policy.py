@@ -69,7 +69,7 @@ class PresentPolicy:
             active = self._loaded[promoted] = self._loaded.pop(promoted)
             return active, None
         try:
-            active = _loaded(connection, self._tenant, promoted)
+            active = load_promoted(connection, self._tenant, promoted)
         except SQLAlchemyError:
             raise
         except Exception as error:
@@ -83,7 +83,14 @@ class PresentPolicy:
         return active, None
 
 
-def _loaded(connection: Connection, tenant: str, promoted: Promoted) -> ActivePolicy:
+def load_promoted(connection: Connection, tenant: str, promoted: Promoted) -> ActivePolicy:
+    """A policy of the registry, asked its probes, or one without files.
+
+    Raises
+    ------
+    UserError
+        If it cannot be had, or answers otherwise than when it was added.
+    """
     if promoted.sha256 is not None:
         return load_model(connection, tenant, promoted.sha256)
     policy = policy_without_files(promoted.spec)

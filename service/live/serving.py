@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from authopt.rules import Rules
 from service.active_policy import ActivePolicy
+
+if TYPE_CHECKING:
+    from service.trials.running import RunningTrial
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,12 @@ class Serving:
         what should be live but could not be loaded, and why; what was live before decides.
     change
         number of the last change that is in it.
+    trial
+        the one that the merchant's payments are in; it says what a decision is made with.
+    experiment, arm
+        of the state that an arm's decisions are made with: which one it is.
+    lane
+        decisions with policies of different lanes do not wait for each other.
     """
 
     tenant: str
@@ -47,3 +57,7 @@ class Serving:
     killed: str | None = None
     candidate: str | None = None
     change: int = 0
+    trial: RunningTrial | None = None
+    experiment: str | None = None
+    arm: str | None = None
+    lane: int = 0

@@ -162,30 +162,55 @@ def show_command(sha256: str, database: str, tenant: str, as_json: bool) -> None
 @models.command("promote")
 @click.argument("sha256", required=False)
 @click.option("--spec", help="Instead of a model: a policy without files, such as uniform.")
+@click.option(
+    "--started",
+    metavar="SPEC",
+    default="",
+    help="What the service was started with: the live policy, while nothing was promoted.",
+)
+@click.option("--override", is_flag=True, help="Answer for it yourself, with --reason.")
 @_reason
 @_shared
 def promote_command(
-    sha256: str | None, spec: str | None, reason: str, database: str, tenant: str, as_json: bool
+    sha256: str | None,
+    spec: str | None,
+    started: str,
+    override: bool,
+    reason: str,
+    database: str,
+    tenant: str,
+    as_json: bool,
 ) -> None:
     """Make the model SHA256 (or its first characters) live.
 
-    It is loaded and asked its probes first. Refused while the live policy is pinned.
+    The gate's verdict (authopt models add --evaluation verdict.json) must let it through, against
+    the policy that is live now; or --override, with a reason. The model is loaded and asked its
+    probes first. Refused while the live policy is pinned.
 
     \b
     Examples:
-      authopt models promote 3f2a9c1b77d0 --reason "gate passed"
-      authopt models promote --spec uniform --reason "gather data"
+      authopt models promote 3f2a9c1b77d0 --reason "May"
+      authopt models promote 3f2a9c1b77d0 --override --reason "acquirer is down"
+      authopt models promote --spec uniform --override --reason "gather data"
     """
-    from service.models.live_policy import promote_model, promote_spec
+    from service.models.gated import promote_by_gate, promote_unjudged
     from service.models.opened import actor, opened
 
     if (sha256 is None) == (spec is None):
         raise UserError("say what to promote: a model's SHA256, or --spec")
     with opened(database) as engine:
         if sha256 is not None:
-            promote_model(engine, tenant, actor("models"), sha256, reason)
+            promote_by_gate(
+                engine,
+                tenant,
+                actor("models"),
+                sha256,
+                reason,
+                started=started,
+                override=override,
+            )
         elif spec is not None:
-            promote_spec(engine, tenant, actor("models"), spec, reason)
+            promote_unjudged(engine, tenant, actor("models"), spec, reason, override=override)
         _tell(engine, tenant, as_json)
 
 
@@ -260,8 +285,13 @@ def retire_command(sha256: str, reason: str, database: str, tenant: str, as_json
     Its files stay, for the record and for explanations.
     """
     from service.models.live_policy import retire
+    from service.trials.in_use import models_in_use
 
-    _change(database, tenant, as_json, lambda c, who: retire(c, tenant, who, sha256, reason))
+    def change(connection: Connection, who: str) -> object:
+        in_use = models_in_use(connection, tenant)
+        return retire(connection, tenant, who, sha256, reason, in_use)
+
+    _change(database, tenant, as_json, change)
 
 
 def _change(

@@ -6,7 +6,7 @@ often as there is one beneath. Beneath all of them is the policy that the servic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -218,8 +218,20 @@ def is_killed(connection: Connection, tenant: str) -> bool:
     return change is not None and bool(change.value["killed"])
 
 
-def retire(connection: Connection, tenant: str, actor: str, sha256: str, reason: str) -> str:
+def retire(
+    connection: Connection,
+    tenant: str,
+    actor: str,
+    sha256: str,
+    reason: str,
+    in_use: Collection[str] = (),
+) -> str:
     """Keep a model from being promoted again.
+
+    Parameters
+    ----------
+    in_use
+        models that trials and shadows need.
 
     Returns
     -------
@@ -231,9 +243,13 @@ def retire(connection: Connection, tenant: str, actor: str, sha256: str, reason:
     NotThere
         If there is no such model.
     Conflict
-        If it is retired already, is live, or would be after rolling back.
+        If it is retired already, is live, or would be after rolling back, or is in use.
     """
     model = find_model(connection, tenant, sha256)
+    if model.sha256 in in_use:
+        raise Conflict(
+            f"model {model.sha256[:12]}: a trial or a shadow that is on needs it; stop that first"
+        )
     state = read_live_policy(connection, tenant)
     if any(each.sha256 == model.sha256 for each in state.promoted[-2:]):
         raise Conflict(

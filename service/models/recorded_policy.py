@@ -13,6 +13,7 @@ from service.models.live_policy import LIVE, POLICY, live_policy, policy_without
 from service.models.refusals import NotThere
 from service.models.registry import load_model
 from service.store.changes import history
+from service.trials.trial import CANARY, EXPERIMENT, trial_of
 
 KEPT = 2
 """Models that stay in memory."""
@@ -57,6 +58,9 @@ class RecordedPolicies:
             except NotThere:
                 pass
         else:
+            of_arm = _spec_of_arm(connection, tenant, row)
+            if of_arm is not None:
+                return policy_without_files(of_arm)
             told = history(connection, tenant, POLICY, LIVE)
             before = live_policy([each for each in told if each.changed_at_us <= row.decided_at_us])
             for promoted in reversed(before.promoted):
@@ -83,3 +87,22 @@ class RecordedPolicies:
             while len(self._loaded) > KEPT:
                 del self._loaded[next(iter(self._loaded))]
             return policy
+
+
+def _spec_of_arm(connection: Connection, tenant: str, row: Any) -> str | None:
+    """Of the arm that decided; None where the live policy did, in a trial or without one."""
+    if row.experiment is None:
+        return None
+    of_canary = row.experiment == CANARY
+    told = history(
+        connection,
+        tenant,
+        CANARY if of_canary else EXPERIMENT,
+        LIVE if of_canary else row.experiment,
+    )
+    before = [each for each in told if each.changed_at_us <= row.decided_at_us]
+    if not before:
+        return None
+    arms = {arm.name: arm for arm in trial_of(before[-1]).arms}
+    arm = arms.get(row.arm)
+    return None if arm is None or arm.is_live else arm.spec

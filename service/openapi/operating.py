@@ -63,11 +63,13 @@ OPERATING: tuple[Operation, ...] = (
         summary="Make a policy live",
         about="A model of the registry by its sha256 or the first 6 or more characters of it, or a "
         "policy without files by its spec. All workers follow within a second, and no request "
-        "fails. Refused while the live policy is pinned, and where the model cannot be loaded.",
+        "fails. Refused while the live policy is pinned, where the model cannot be loaded, and "
+        "unless the gate's verdict on the model lets it through: with the scope `admin`, "
+        "`override` and a reason answer for it.",
         scope=Scope.OPERATE,
         request=PromoteRequest,
         answer=PoliciesAnswer,
-        example={"spec": "uniform", "reason": "gather data"},
+        example={"spec": "uniform", "override": True, "reason": "gather data"},
         problems=(404, 409, 503),
     ),
     Operation(

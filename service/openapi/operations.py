@@ -11,9 +11,17 @@ from service.openapi.decisions import DECISIONS
 from service.openapi.operating import OPERATING
 from service.openapi.operation import Operation
 from service.openapi.outcomes import OUTCOMES
+from service.openapi.trials import TRIALS
 from service.security.guard import Scopes
 
-OPERATIONS: tuple[Operation, ...] = (*DECISIONS, *OUTCOMES, *OPERATING, *ADMINISTERING, *ABOUT)
+OPERATIONS: tuple[Operation, ...] = (
+    *DECISIONS,
+    *OUTCOMES,
+    *OPERATING,
+    *TRIALS,
+    *ADMINISTERING,
+    *ABOUT,
+)
 
 
 def scopes() -> Scopes:

@@ -61,7 +61,9 @@ def test_a_policy_without_a_model_is_explained_with_the_weights_of_its_time(
     client.post("/v1/routes/adyen", json={"weight": 2.0})
     ask(client, request_body("d1"))
     client.post("/v1/routes/adyen", json={"weight": 5.0})
-    client.post("/v1/policies/promote", json={"spec": "priority:routes=checkout,epsilon=0.1"})
+    spec = "priority:routes=checkout,epsilon=0.1"
+    body = {"spec": spec, "override": True, "reason": "to see"}
+    assert client.post("/v1/policies/promote", json=body).status_code == 200
     ask(client, request_body("d2"))
     first, second = explained(client, "d1"), explained(client, "d2")
     assert second["policy"].startswith("priority")

@@ -10,9 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authopt.rules import MerchantRules
+from service.security.caller import Scope
 from service.store.changes import history
 from tests.service.in_process import ask, problem, recorder_of, request_body
 from tests.service.models.models_to_add import added
+from tests.service.security.keys import bearing, key
 
 
 def post(client: FlaskClient, path: str, **body: Any) -> Any:
@@ -24,23 +26,35 @@ def test_a_model_is_promoted_pinned_and_rolled_back_by_calls(
 ) -> None:
     engine = recorder_of(app).store.engine
     model = added(engine, tmp_path / "m")
-    told = post(client, "policies/promote", sha256=model.sha256[:12], reason="gate").get_json()
+    asked = {"sha256": model.sha256[:12], "reason": "trusted"}
+    unjudged = problem(post(client, "policies/promote", **asked), 422)
+    assert "the gate has not judged it" in unjudged["detail"]
+    told = post(client, "policies/promote", override=True, **asked).get_json()
     assert told["live"] == {"name": "online", "spec": model.spec, "sha256": model.sha256}
     assert ask(client, request_body()).get_json()["policy"]["sha256"] == model.sha256
     assert client.get("/v1/models").get_json()["models"][0]["live"]
     assert post(client, "policies/pin", reason="peak season").get_json()["pinned"]
-    refused = problem(post(client, "policies/promote", spec="uniform"), 409)
+    refused = problem(
+        post(client, "policies/promote", spec="uniform", override=True, reason="x"), 409
+    )
     assert "peak season" in refused["detail"]
     problem(post(client, "policies/rollback"), 409)
     post(client, "policies/unpin")
     told = post(client, "policies/rollback", reason="fewer approvals").get_json()
     assert (told["live"]["name"], told["live"]["sha256"], told["pinned"]) == ("uniform", None, True)
     assert [(each["by"], each["actor"], each["reason"]) for each in told["history"]] == [
-        ("promote", "anybody", "gate"),
+        ("promote", "anybody", "Gate overridden: trusted"),
         ("pin", "anybody", "peak season"),
         ("unpin", "anybody", ""),
         ("rollback", "anybody", "fewer approvals"),
     ]
+
+
+def test_an_operators_key_cannot_override_the_gate(app: Flask, client: FlaskClient) -> None:
+    operator = bearing(key(app, Scope.OPERATE))
+    body = {"spec": "uniform", "override": True, "reason": "gather data"}
+    refused = problem(client.post("/v1/policies/promote", json=body, headers=operator), 403)
+    assert refused["errors"][0]["field"] == "override"
 
 
 def test_the_kill_switch_holds_until_it_is_revived(client: FlaskClient) -> None:
@@ -55,8 +69,10 @@ def test_the_kill_switch_holds_until_it_is_revived(client: FlaskClient) -> None:
     [
         ({"sha256": "0123456789ab"}, 404, "sha256"),
         ({"sha256": "xyz"}, 422, "sha256"),
-        ({"spec": "vw:/etc/passwd"}, 422, "spec"),
-        ({"spec": "no-such-policy"}, 422, "spec"),
+        ({"spec": "uniform"}, 422, "spec"),
+        ({"spec": "uniform", "override": True}, 422, "spec"),
+        ({"spec": "vw:/etc/passwd", "override": True, "reason": "x"}, 422, "spec"),
+        ({"spec": "no-such-policy", "override": True, "reason": "x"}, 422, "spec"),
         ({}, 422, "body"),
         ({"spec": "uniform", "sha256": "0123456789ab"}, 422, "body"),
         ({"spec": "uniform", "reason": "a\nb"}, 422, "reason"),

@@ -39,7 +39,7 @@ def test_a_model_goes_from_a_file_to_live_and_back(tmp_path: Path, database: str
     assert made["new"]
     sha256 = made["sha256"]
     assert run(database, "show", sha256[:10])["lineage"]["evaluation"] == [{"verdict": "better"}]
-    told = run(database, "promote", sha256[:10], "--reason", "gate passed")
+    told = run(database, "promote", sha256[:10], "--override", "--reason", "trusted")
     assert told == {
         "live": {"spec": made["spec"], "sha256": sha256},
         "pinned": False,
@@ -57,12 +57,13 @@ def test_a_model_goes_from_a_file_to_live_and_back(tmp_path: Path, database: str
     with engine.connect() as connection:
         told = history(connection, "default", "policy", "live")
     engine.dispose()
-    assert [each.reason for each in told] == ["gate passed", "peak", "", "worse"]
+    assert [each.reason for each in told] == ["Gate overridden: trusted", "peak", "", "worse"]
     assert all(each.actor.startswith("authopt models (") for each in told)
 
 
 def test_a_policy_without_files_is_promoted_by_its_spec(database: str) -> None:
-    assert run(database, "promote", "--spec", "uniform")["live"]["spec"] == "uniform"
+    words = "promote", "--spec", "uniform", "--override", "--reason", "gather data"
+    assert run(database, *words)["live"]["spec"] == "uniform"
 
 
 def test_for_people_it_says_what_is_live(tmp_path: Path, database: str) -> None:
@@ -79,7 +80,9 @@ def test_for_people_it_says_what_is_live(tmp_path: Path, database: str) -> None:
     [
         ("promote",),
         ("promote", "abcdef"),
-        ("promote", "--spec", "vw:/etc/passwd"),
+        ("promote", "--spec", "vw:/etc/passwd", "--override", "--reason", "why not"),
+        ("promote", "--spec", "uniform", "--reason", "gather data"),
+        ("promote", "--spec", "uniform", "--override"),
         ("rollback",),
         ("show", "abcdef"),
         ("add", "uniform"),
