@@ -22,6 +22,8 @@ _ORDER = (
     "tune",
     "evaluate",
     "gate",
+    "apprentice",
+    "experiment",
     "explain",
     "replay",
     "simulate",
@@ -31,9 +33,13 @@ _ORDER = (
     "serve",
     "models",
     "learn",
+    "watch",
+    "alarms",
     "keys",
+    "users",
     "audit",
     "doctor",
+    "reports",
     "forget",
 )
 

@@ -11,9 +11,11 @@ from service.active_policy import ActivePolicy
 from service.api import problems
 from service.api.activation import activation_blueprint
 from service.api.batch import batch_blueprint
+from service.api.canary import canary_blueprint
 from service.api.card_guard import refuse_in_head
 from service.api.changes import changes_blueprint
-from service.api.decisions import decisions_blueprint
+from service.api.decisions import Deciding, decisions_blueprint
+from service.api.experiments import experiments_blueprint
 from service.api.explain import explain_blueprint
 from service.api.health import health_blueprint
 from service.api.keys import keys_blueprint
@@ -23,7 +25,11 @@ from service.api.payments import payments_blueprint
 from service.api.policies import policies_blueprint
 from service.api.routes import routes_blueprint
 from service.api.rules import rules_blueprint
+from service.api.shadows import shadows_blueprint
+from service.api.short_way import take_short_way
 from service.api.webhooks import webhooks_blueprint
+from service.console.backing import Backing
+from service.console.blueprint import console_blueprint
 from service.deciding.timely import Timely
 from service.deciding.warm_up import warm_up
 from service.known_structs import learn_structs
@@ -84,15 +90,17 @@ def create_app(settings: Settings, active: ActivePolicy | None = None) -> Flask:
     problems.register(app)
     measure(app)
     trace_if_asked(app)
-    app.before_request(lambda: refuse_in_head(request))
-    protect(app, settings, recorder.store.engine, scopes())
+    app.before_request(lambda: refuse_in_head(request.environ, request.path, request.query_string))
+    may_decide = protect(app, settings, recorder.store.engine, scopes())
     deadline_s = settings.deadline_ms / 1000.0
     batch_deadline_s = settings.batch_deadline_ms / 1000.0
     timely = Timely(recorder, deadline_s, batch_deadline_s)
     app.extensions[TIMELY] = timely
     for tenant in settings.served():
         warm_up(live.serving(tenant))
-    app.register_blueprint(decisions_blueprint(live, timely, recorder, deadline_s))
+    started = {name: served.policy for name, served in settings.served().items()}
+    app.register_blueprint(decisions_blueprint(Deciding(live, timely, deadline_s), recorder))
+    take_short_way(app, may_decide, Deciding(live, timely, deadline_s))
     app.register_blueprint(batch_blueprint(live, timely, recorder, batch_deadline_s))
     app.register_blueprint(activation_blueprint(recorder))
     app.register_blueprint(outcomes_blueprint(recorder))
@@ -101,11 +109,15 @@ def create_app(settings: Settings, active: ActivePolicy | None = None) -> Flask:
     app.register_blueprint(health_blueprint(live, recorder))
     app.register_blueprint(metrics_blueprint(live, recorder))
     app.register_blueprint(changes_blueprint(recorder.store.engine))
-    app.register_blueprint(policies_blueprint(live, recorder.store.engine))
+    app.register_blueprint(policies_blueprint(live, recorder.store.engine, started))
     app.register_blueprint(models_blueprint(recorder.store.engine))
     app.register_blueprint(routes_blueprint(live, recorder.store.engine))
     app.register_blueprint(rules_blueprint(live))
     app.register_blueprint(explain_blueprint(live, recorder.store.engine))
+    app.register_blueprint(experiments_blueprint(live, recorder.store.engine))
+    app.register_blueprint(canary_blueprint(live, recorder.store.engine, started))
+    app.register_blueprint(shadows_blueprint(recorder.store.engine))
     app.register_blueprint(keys_blueprint(recorder.store.engine))
     app.register_blueprint(description_blueprint())
+    app.register_blueprint(console_blueprint(Backing(recorder.store.engine, live, settings)))
     return app

@@ -30,7 +30,7 @@ def forget(older_than: str, tenant: str | None, database: str, as_json: bool) ->
 
     Small transactions, with a pause after each: the service may run meanwhile. What was cut off
     goes on at the next call. Export first what is still to be learned from
-    (authopt log export). The audit log and the models stay.
+    (authopt log export). The audit log, the models and the sums that the console shows stay.
 
     \b
     Examples:

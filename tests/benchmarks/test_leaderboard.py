@@ -21,8 +21,8 @@ def standing(label: str, kind: Kind, value: float, difference: float | None) -> 
 
     of_rival = None if difference is None else at(difference)
     return Standing(
-        label, label, kind, at(value), of_rival, None, None, at(value), at(1.0), at(0.0), at(2.0),
-        1.0, {},
+        label, label, kind, at(value), of_rival, None, None, None, None, at(value), at(1.0),
+        at(0.0), at(2.0), 1.0, {},
     )  # fmt: skip
 
 

@@ -16,12 +16,20 @@ import yaml
 from service.commands import serve
 from service.config_file import read_config
 from service.learning.commands import learn
+from service.people.commands import users
 from service.security.commands import keys
+from service.watch.commands import watch
 from tests.service.in_process import running, settings_in
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-COMMANDS: dict[str, click.Command] = {"serve": serve, "learn": learn, "keys": keys}
+COMMANDS: dict[str, click.Command] = {
+    "serve": serve,
+    "learn": learn,
+    "watch": watch,
+    "keys": keys,
+    "users": users,
+}
 INSTALLED = "/etc/authopt/service.toml"
 UNITS = sorted(DEPLOY.glob("*.service"))
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
