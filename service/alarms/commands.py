@@ -11,6 +11,7 @@ import click
 
 from authopt.errors import UserError
 from authopt.terminal import ACCENT, console, existing_file, json_option, notes, print_json
+from service.store.at_the_prompt import database_option
 from service.tenants import DEFAULT_TENANT, check_tenant
 
 if TYPE_CHECKING:
@@ -35,13 +36,7 @@ def _of_database(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         json_option,
         _tenant,
-        click.option(
-            "--database",
-            default="sqlite:///authopt.db",
-            show_default=True,
-            metavar="URL",
-            help="Of the service.",
-        ),
+        database_option,
     ):
         function = option(function)
     return function

@@ -149,13 +149,16 @@ def answer_told(told: Told, ranked: bool) -> bytes | str | None:
     if told.unrecorded:
         return msgspec.json.encode(told.unrecorded[0])
     kept = told.kept[0]
-    if kept.request != told.asked[0].request or kept.deferred != ranked:
-        return None
-    return kept.answer
+    return kept.answer if _is_of(kept, told.asked[0].request, ranked) else None
 
 
 def answer_on_record(decision: DecisionRecord, asked: str, ranked: bool) -> Response:
     """The answer on record, if it was given to the same request, in canonical form."""
-    if decision.request != asked or decision.deferred != ranked:
+    if not _is_of(decision, asked, ranked):
         raise idempotency.used_before()
     return Response(decision.answer, content_type=JSON)
+
+
+def _is_of(decision: DecisionRecord, asked: str, ranked: bool) -> bool:
+    """Whether a decision was given to the same request, in canonical form, at the same address."""
+    return decision.request == asked and decision.deferred == ranked

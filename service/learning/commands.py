@@ -6,8 +6,9 @@ import click
 
 from authopt.errors import UserError
 from authopt.terminal import console, json_option, notes, print_json
+from service.follower_options import every_option, lease_option, log_level_option
 from service.length_of_time import seconds_in
-from service.log_output import LEVELS
+from service.store.at_the_prompt import database_option
 from service.tenants import DEFAULT_TENANT
 
 _LONGEST_NAME = 64
@@ -22,13 +23,7 @@ _LONGEST_NAME = 64
     metavar="SPEC",
     help="What learns, such as recommended or online:model.vw.",
 )
-@click.option(
-    "--database",
-    default="sqlite:///authopt.db",
-    show_default=True,
-    metavar="URL",
-    help="Of the service.",
-)
+@database_option
 @click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="The merchant.")
 @click.option("--name", default="default", show_default=True, help="Of the learner.")
 @click.option(
@@ -78,28 +73,10 @@ _LONGEST_NAME = 64
     show_default=True,
     help="Newest models of this learner that stay in the registry.",
 )
-@click.option(
-    "--every",
-    default="5s",
-    show_default=True,
-    metavar="TIME",
-    help="Between two looks at what is new.",
-)
-@click.option(
-    "--lease",
-    default="60s",
-    show_default=True,
-    metavar="TIME",
-    help="After this time another process takes over from one that is gone.",
-)
+@every_option("Between two looks at what is new.")
+@lease_option
 @click.option("--once", is_flag=True, help="Learn what is there, and end.")
-@click.option(
-    "--log-level",
-    type=click.Choice(LEVELS),
-    default="warning",
-    show_default=True,
-    help="What to log, to standard error.",
-)
+@log_level_option
 @json_option
 def learn(
     spec: str,

@@ -10,6 +10,7 @@ import click
 
 from authopt.errors import UserError
 from authopt.terminal import console, existing_file, json_option, notes, print_json
+from service.store.at_the_prompt import database_option
 from service.tenants import DEFAULT_TENANT, check_tenant
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
             callback=_checked_tenant,
             help="The merchant.",
         ),
-        click.option(
-            "--database",
-            default="sqlite:///authopt.db",
-            show_default=True,
-            metavar="URL",
-            help="Of the service.",
-        ),
+        database_option,
     ):
         function = option(function)
     return function

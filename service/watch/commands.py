@@ -8,43 +8,24 @@ import click
 
 from authopt.errors import UserError
 from authopt.terminal import console, json_option, notes, print_json
+from service.follower_options import every_option, lease_option, log_level_option
 from service.length_of_time import seconds_in
-from service.log_output import LEVELS
+from service.store.at_the_prompt import database_option
 from service.tenants import DEFAULT_TENANT
 
 
 @click.command()
-@click.option(
-    "--database",
-    default="sqlite:///authopt.db",
-    show_default=True,
-    metavar="URL",
-    help="Of the service.",
-)
+@database_option
 @click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="The merchant.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The service's configuration file; of it, the section [alarms].",
 )
-@click.option(
-    "--every", default="5s", show_default=True, metavar="TIME", help="Between two rounds."
-)
-@click.option(
-    "--lease",
-    default="60s",
-    show_default=True,
-    metavar="TIME",
-    help="After this time another process takes over from one that is gone.",
-)
+@every_option("Between two rounds.")
+@lease_option
 @click.option("--once", is_flag=True, help="Do what there is to do, and end.")
-@click.option(
-    "--log-level",
-    type=click.Choice(LEVELS),
-    default="warning",
-    show_default=True,
-    help="What to log, to standard error.",
-)
+@log_level_option
 @json_option
 def watch(
     database: str,
