@@ -91,7 +91,7 @@ def test_a_batch_may_be_larger_than_a_single_body(client: FlaskClient) -> None:
 
 def test_a_batch_is_answered_by_its_deadline_too(tmp_path: Path) -> None:
     hanging = Hanging()
-    settings = settings_in(tmp_path, batch_deadline_ms=400)
+    settings = settings_in(tmp_path, batch_deadline_ms=3_000)
     with running(settings, ActivePolicy("hanging", policy=hanging)) as app:
         items = ask_all(app.test_client(), *(request_body(f"d{at}") for at in range(20)))
         hanging.let_go.set()

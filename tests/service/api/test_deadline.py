@@ -30,6 +30,6 @@ def test_the_policy_has_the_time_that_the_caller_has(tmp_path: Path) -> None:
     hanging = Hanging()
     with running(settings_in(tmp_path), ActivePolicy("hanging", policy=hanging)) as app:
         asked = app.test_client().post
-        answer = asked("/v1/decisions", json=request_body(), headers={HEADER: "300"}).get_json()
+        answer = asked("/v1/decisions", json=request_body(), headers={HEADER: "2000"}).get_json()
         hanging.let_go.set()
     assert answer["fallback"] == LATE
