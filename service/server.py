@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import socket
@@ -76,6 +77,10 @@ def _worker_app(settings: Settings, log_level: str) -> Any:
     if settings.own_cores:
         keep_to_one_core()
     app = create_app(settings)
+    # What was loaded stays. A full collection would look through all of it, for a tenth of a second
+    # and more, in which no request is answered.
+    gc.collect()
+    gc.freeze()
     # A worker ends as a child process of multiprocessing does, without atexit.
     Finalize(None, close, (app,), exitpriority=10)
     parent = multiprocessing.parent_process()

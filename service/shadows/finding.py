@@ -7,6 +7,9 @@ import msgspec
 KIND = "shadow"
 """Of the changes that turn shadows on and off, and of the findings; the subject is the name."""
 
+MOST_ERRORS = 5.0
+"""Errors by which the mean weight is hardly ever off where the propensities are sound."""
+
 
 class ShadowValue(msgspec.Struct, frozen=True):
     """What the shadow would be worth, by decisions whose outcome is known.
@@ -30,6 +33,12 @@ class ShadowValue(msgspec.Struct, frozen=True):
     unsupported
         mean probability that it gives to actions which could not have been drawn: they count as
         declined in ``lower`` and as approved in ``upper``.
+    mean_weight
+        of the importance weights: 1 less ``unsupported``, but for chance, if the propensities on
+        record are those that were drawn with; None where nothing is judged.
+    mean_weight_error
+        by how much chance moves it, its root mean square over the root of ``judged``; None where
+        nothing is judged.
     """
 
     judged: int
@@ -40,6 +49,16 @@ class ShadowValue(msgspec.Struct, frozen=True):
     upper: float | None
     effective_sample: float
     unsupported: float
+    mean_weight: float | None = None
+    mean_weight_error: float | None = None
+
+    @property
+    def propensities_fit(self) -> bool:
+        """Whether the weights are as they are to be; where not, no figure here can be trusted."""
+        if self.mean_weight is None or not self.mean_weight_error:
+            return True
+        off = self.mean_weight + self.unsupported - 1.0
+        return abs(off) <= MOST_ERRORS * self.mean_weight_error
 
 
 class ShadowSegment(msgspec.Struct, frozen=True):

@@ -101,6 +101,9 @@ class ValueSums(msgspec.Struct, frozen=True):
         better, worse = (each.going_on(*reward.bounds) for each in (self.better, self.worse))
         known = bool(self.rows) and self.better.largest is not None
         alpha = (1.0 - CONFIDENCE) / 2.0
+        mean = self.w / self.rows if self.rows else None
+        # Not about their mean: weights that happened to be alike would leave nothing to chance.
+        error = (self.w_w**0.5) / self.rows if self.rows else None
         return ShadowValue(
             judged=self.rows,
             live=live,
@@ -110,6 +113,8 @@ class ValueSums(msgspec.Struct, frozen=True):
             upper=-worse.lower(alpha) if known else None,
             effective_sample=self.w * self.w / self.w_w if self.w_w else 0.0,
             unsupported=self.unsupported / self.rows if self.rows else 0.0,
+            mean_weight=mean,
+            mean_weight_error=error,
         )
 
 

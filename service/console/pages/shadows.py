@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from flask import Blueprint, Response, request, url_for
 
 from service.api.operating import refusals
@@ -18,6 +19,7 @@ from service.console.tables import Column, Table
 from service.console.trial_tables import whiskers
 from service.console.wanted_policy import fields_for, offered, wanted_policy
 from service.security.caller import caller
+from service.shadows.finding import ShadowValue
 from service.store.changes import changing, history
 from service.store.records import moment
 from service.trials.operating import NAME_FORM
@@ -58,6 +60,7 @@ def register(blueprint: Blueprint, backing: Backing) -> None:
             tables=(segments, _history(rows)),
             shadow=shadow,
             whole=(shadow.found or {}).get("whole"),
+            fits=_propensities_fit(shadow.found),
             drawn=whiskers(segments.rows),
         )
 
@@ -112,6 +115,10 @@ def register(blueprint: Blueprint, backing: Backing) -> None:
         with refusals("path"), changing(backing.engine) as connection:
             turn_off(connection, who.tenant, who.name, name, reason)
         return done(f"Shadow {name} is off.", url_for("console.shadow", name=name))
+
+
+def _propensities_fit(found: dict[str, Any] | None) -> bool:
+    return found is None or msgspec.convert(found["whole"], ShadowValue).propensities_fit
 
 
 def _segments(found: dict[str, Any] | None) -> Table:

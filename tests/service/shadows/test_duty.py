@@ -114,6 +114,26 @@ def test_its_value_is_that_of_what_was_done_weighted_by_its_own_probabilities(
     assert found(store).waiting + told.judged == found(store).decisions == 600
 
 
+def test_propensities_that_do_not_fit_what_was_done_are_found_out(store: Store) -> None:
+    # Every decision says 0.5 for either route, and all were sent to the one the shadow prefers.
+    for number in range(200):
+        store.keep([decision(number), outcome(number, approved=True)])
+    turn(store.engine, "on")
+    follow(store)
+    told = found(store).whole
+    assert told.mean_weight == pytest.approx(0.9 / 0.5)
+    assert not told.propensities_fit
+
+
+def test_propensities_that_were_drawn_with_fit(store: Store) -> None:
+    store.keep(list(traffic(600)))
+    turn(store.engine, "on")
+    follow(store)
+    told = found(store).whole
+    assert told.mean_weight == pytest.approx(1.0, abs=0.1)
+    assert told.propensities_fit
+
+
 def test_segments_add_up_to_the_whole(store: Store) -> None:
     store.keep(list(traffic(200)))
     turn(store.engine, "on")
