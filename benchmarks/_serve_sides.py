@@ -15,6 +15,7 @@ from service.own_core import keep_to_one_core
 
 ROUTES = ("adyen", "braintree", "checkout", "dlocal")
 DELAYS = "0,3600"
+MODEL = "model.vw"
 THREADS = 32
 DEADLINE_MS = 10_000
 START_LIMIT_S = 60.0
@@ -46,7 +47,7 @@ def trained(folder: Path) -> Path:
     from authopt.logs.files import write_log
     from tests.factories import logged_batch
 
-    log, model = folder / "log.parquet", folder / "model.vw"
+    log, model = folder / "log.parquet", folder / MODEL
     write_log(log, [logged_batch(3000, ROUTES)])
     command = [sys.executable, "-m", "authopt", "train", str(log), "--out", str(model)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -25,8 +26,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
 
+from benchmarks._serve_batch import Cost, batch_cost
 from benchmarks._serve_load import CONNECTIONS, Measured, Request, load
 from benchmarks._serve_sides import (
+    MODEL,
     THREADS,
     echo_arguments,
     postgres,
@@ -102,7 +105,9 @@ def main() -> int:
         for (name, _), side in sides.items():
             if side.database:
                 _check_recorded(name, side)
-        return _verdict(sides)
+        with tempfile.TemporaryDirectory(prefix="authopt-bench-") as own:
+            cost = batch_cost(Path(own), Path(name) / MODEL, DECISION, IN_A_BATCH)
+        return _verdict(sides, cost)
 
 
 @contextmanager
@@ -159,7 +164,7 @@ def _check_recorded(name: str, side: Side) -> None:
         )
 
 
-def _verdict(sides: Sides) -> int:
+def _verdict(sides: Sides, cost: Cost) -> int:
     console = Console(highlight=False)
     client = "wrk" if shutil.which("wrk") else "asyncio client"
     table = Table(title=f"{CONNECTIONS} connections ({client}), {THREADS} threads a worker")
@@ -183,7 +188,14 @@ def _verdict(sides: Sides) -> int:
         for side in sides.values()
         if side.batch
     )
-    console.print(f"batch: {best_batch:,.0f} decisions/s (bar {BATCH_BAR:,})")
+    cores = len(os.sched_getaffinity(0))
+    console.print(
+        f"batch: {best_batch:,.0f} decisions/s (bar {BATCH_BAR:,}); each takes "
+        f"{cost.whole:.0f} us of a processor in process ({cost.policy:.0f} of them the policy, "
+        f"{cost.store:.0f} SQLite), so {cores} processors answer {cost.per_second(cores):,.0f} at "
+        "most, were there no client",
+        soft_wrap=True,
+    )
     console.print(
         f"serve: {min(shares):.0%} of the echo, p99 {max(p99s):.1f} ms at {AT:.0%} of the peak, "
         f"two workers {min(gains):.2f} times one (bar {SHARE:.0%}, {P99_MS:.0f} ms, 1 times)",

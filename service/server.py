@@ -77,10 +77,7 @@ def _worker_app(settings: Settings, log_level: str) -> Any:
     if settings.own_cores:
         keep_to_one_core()
     app = create_app(settings)
-    # What was loaded stays. A full collection would look through all of it, for a tenth of a second
-    # and more, in which no request is answered.
-    gc.collect()
-    gc.freeze()
+    leave_alone()
     # A worker ends as a child process of multiprocessing does, without atexit.
     Finalize(None, close, (app,), exitpriority=10)
     parent = multiprocessing.parent_process()
@@ -89,6 +86,16 @@ def _worker_app(settings: Settings, log_level: str) -> Any:
             target=_end_with, args=(parent.sentinel, app), name="end-with", daemon=True
         ).start()
     return app
+
+
+def leave_alone() -> None:
+    """Have no garbage collection look at what was loaded so far, as it stays.
+
+    A full one would look through all of it, for a tenth of a second and more, in which no request
+    is answered.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def close(app: Flask) -> None:
