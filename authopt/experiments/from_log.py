@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,11 +15,9 @@ from authopt.evaluation.segment_values import MISSING
 from authopt.experiments.bets import USUAL_UNITS
 from authopt.experiments.cuped import Cuped
 from authopt.experiments.log_payments import METRIC_NAMES, MISSING_HASH, Payments
+from authopt.experiments.past_means import PastMeans
 from authopt.experiments.tallies import Finished, Tallies
 from authopt.hashing import salted
-
-STRENGTH = 10.0
-"""Payments' worth of the overall mean in the past mean of a card, a merchant or another value."""
 
 UNIT_SALT = "experiment-unit"
 
@@ -124,9 +122,12 @@ def tallies_of(
     foretold = usual = None
     if payments.covariates:
         if past is None:
-            past = before(payments, int(payments.began_us[inside].min()))
-        foretold = past_means(past, payments.covariates)[rows]
-        usual = float(np.nanmean(past.value))
+            # One that got its arm at a retry began when nothing else was in the experiment.
+            began_us = payments.began_us[inside & ~payments.late]
+            past = before(payments, int(began_us.min(initial=np.iinfo(np.int64).max)))
+        means = past_means(past)
+        foretold = means.foretold(payments.covariates)[rows]
+        usual = means.mean
     tallies = Tallies.of(
         split.arms,
         split.shares,
@@ -194,32 +195,20 @@ def part(payments: Payments, rows: IntArray) -> Payments:
     )
 
 
-def past_means(past: Payments, values: Mapping[str, UIntArray]) -> FloatArray:
-    """float64[n, columns], the past mean value of payments alike in each column; NaN if none was.
-
-    Means of few payments are drawn towards the mean of all.
-    """
-    known = np.flatnonzero(~np.isnan(past.value))
-    overall = float(past.value[known].mean())
-    columns = []
-    for name, hashes in values.items():
-        seen, place, count = np.unique(
-            past.covariates[name][known], return_inverse=True, return_counts=True
-        )
-        total = np.bincount(place, past.value[known], len(seen))
-        means = (total + STRENGTH * overall) / (count + STRENGTH)
-        at = np.minimum(np.searchsorted(seen, hashes), len(seen) - 1)
-        there = (seen[at] == hashes) & (hashes != MISSING_HASH)
-        columns.append(np.where(there, means[at], np.nan))
-    return np.column_stack(columns)
+def past_means(past: Payments) -> PastMeans:
+    """The means of past payments by the columns that foretell."""
+    means = PastMeans.of(tuple(past.covariates))
+    means.add(past.covariates, past.value)
+    return means
 
 
 def reduction_of(payments: Payments) -> float:
     """Part of the variance that covariates take away: the first half foretells the second."""
     half = payments.n // 2
     past, later = (part(payments, np.arange(*ends)) for ends in ((0, half), (half, payments.n)))
-    covariates = past_means(past, later.covariates)
-    cuped = Cuped.of(covariates.shape[1], float(np.nanmean(past.value)))
+    means = past_means(past)
+    covariates = means.foretold(later.covariates)
+    cuped = Cuped.of(covariates.shape[1], means.mean)
     rest = later.value - cuped.foretell(covariates, later.value)
     return float(1.0 - rest.var() / later.value.var())
 

@@ -40,6 +40,8 @@ class Reading(msgspec.Struct, frozen=True):
         by the adjustment; None without one.
     unadjusted
         differences of the values as they are, where there is an adjustment.
+    narrower
+        by what part the limits of each difference are narrower for it; below 0 if they are wider.
     segments
         differences within segments.
     metrics
@@ -59,6 +61,7 @@ class Reading(msgspec.Struct, frozen=True):
     differences: list[Difference]
     variance_reduction: float | None
     unadjusted: list[Difference]
+    narrower: list[float | None]
     segments: list[SegmentDifference]
     metrics: list[MetricReading]
     guardrails: list[Judgement]
@@ -94,12 +97,14 @@ def read(
     judgements = judge(guardrails, tallies.metrics, alpha)
     segments = tallies.segments.differences(alpha)
     adjusted = tallies.adjusted is not None
+    plain = differences(tallies.value, alpha) if adjusted else []
     return Reading(
         units=tallies.units.tolist(),
         values=[arm_value(tallies.value, arm, alpha) for arm in arms],
         differences=found,
         variance_reduction=variance_reduction(deciding) if adjusted else None,
-        unadjusted=differences(tallies.value, alpha) if adjusted else [],
+        unadjusted=plain,
+        narrower=[narrower(*pair) for pair in zip(found, plain, strict=True)] if adjusted else [],
         segments=segments,
         metrics=[
             MetricReading(
@@ -115,3 +120,14 @@ def read(
         sample_ratio=ratio,
         verdict=verdict(deciding, found, ratio, judgements, segments, worthwhile=worthwhile),
     )
+
+
+def narrower(adjusted: Difference, plain: Difference) -> float | None:
+    """By what part limits are narrower than others; None where one of the two has none."""
+    widths = [
+        None if each.lower is None or each.upper is None else each.upper - each.lower
+        for each in (adjusted, plain)
+    ]
+    if widths[0] is None or not widths[1]:
+        return None
+    return 1.0 - widths[0] / widths[1]

@@ -37,6 +37,11 @@ def print_reading(reading: Reading, counted: Counted, screen: Console) -> None:
         screen.print(f"guardrail unknown: the log says nothing of {metric}")
     if reading.variance_reduction is not None:
         screen.print(f"covariates took away {reading.variance_reduction:.1%} of the variance")
+        for plain, part in zip(reading.unadjusted, reading.narrower, strict=True):
+            screen.print(
+                f"without them {plain.arm} gains {_number(plain.estimate, sign=True)} "
+                f"({_limits(plain)}); with them its limits are {_narrower(part)}"
+            )
     ratio = reading.sample_ratio
     planned = " : ".join(f"{share:.4g}" for share in ratio.shares)
     screen.print(
@@ -120,6 +125,12 @@ def _limits(found: Difference | ArmValue) -> str:
         return "-"
     sign = isinstance(found, Difference)
     return f"{_number(found.lower, sign)} to {_number(found.upper, sign)}"
+
+
+def _narrower(part: float | None) -> str:
+    if part is None:
+        return "not known yet"
+    return f"{abs(part):.1%} {'wider' if part < 0.0 else 'narrower'}"
 
 
 def _counted(counted: Counted) -> str:

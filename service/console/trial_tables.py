@@ -58,9 +58,10 @@ def arms_table(trial: TrialAnswer) -> Table:
 def differences_table(found: Found | None) -> Table:
     """The other arms against the first one."""
     reading = (found or {}).get("reading") or {}
+    adjusted = "; adjusted by the pre-period" if reading.get("unadjusted") else ""
     return Table(
         "differences",
-        "Against the first arm, in points of payments paid; limits hold at every look",
+        f"Against the first arm, in points of payments paid; limits hold at every look{adjusted}",
         (
             Column("arm", "arm", "code"),
             Column("against", "against", "code"),
@@ -69,6 +70,63 @@ def differences_table(found: Found | None) -> Table:
         ),
         [_difference(each) for each in reading.get("differences", [])],
         "No payment counts yet.",
+    )
+
+
+def unadjusted_table(found: Found | None) -> Table:
+    """The same without the adjustment by the pre-period."""
+    reading = (found or {}).get("reading") or {}
+    plain, narrower = reading.get("unadjusted", []), reading.get("narrower", [])
+    return Table(
+        "unadjusted",
+        "The same without the adjustment, and how much narrower it makes the limits",
+        (
+            Column("arm", "arm", "code"),
+            Column("against", "against", "code"),
+            *_DIFFERENCE,
+            Column("confidence", "confidence", "rate"),
+            Column("narrower", "narrower by", "rate"),
+        ),
+        [
+            _difference(each) | {"narrower": part}
+            for each, part in zip(plain, narrower, strict=True)
+        ],
+        "Nothing is adjusted.",
+    )
+
+
+def pre_period_table(found: Found | None) -> Table:
+    """What was known from before the trial, by which the difference is adjusted."""
+    adjustment = (found or {}).get("adjustment")
+    reading = (found or {}).get("reading") or {}
+    rows = []
+    if adjustment is not None:
+        there = adjustment["payments"] > 0
+        rows.append(
+            {
+                "covariates": ", ".join(adjustment["covariates"]) or None,
+                "payments": adjustment["payments"],
+                "since": moment(adjustment["since_us"]) if there else None,
+                "until": moment(adjustment["until_us"]) if there else None,
+                "variance_reduction": reading.get("variance_reduction"),
+                "units": adjustment["units"],
+                "without_past": adjustment["without_past"],
+            }
+        )
+    return Table(
+        "pre_period",
+        "The pre-period, by which the difference is adjusted (CUPED)",
+        (
+            Column("covariates", "foretold by"),
+            Column("payments", "its payments", "count"),
+            Column("since", "from (UTC)", "moment"),
+            Column("until", "to (UTC)", "moment"),
+            Column("variance_reduction", "variance taken away", "rate"),
+            Column("units", "units in the experiment", "count"),
+            Column("without_past", "of these, new since", "count"),
+        ),
+        rows,
+        "It was not read yet.",
     )
 
 

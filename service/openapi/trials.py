@@ -20,6 +20,7 @@ from service.api.experiments import (
 from service.api.shadows import ShadowRequest, ShadowsAnswer, ShadowWhyRequest
 from service.openapi.operation import Operation, Parameter
 from service.security.caller import Scope
+from service.trials.pre_period import FEWEST_PAYMENTS
 
 _NAME = Parameter(
     name="name",
@@ -47,6 +48,14 @@ TRIALS: tuple[Operation, ...] = (
         name="experiment",
         group="Trials",
         summary="An experiment, what was found of it, and its history",
+        about="`found.reading.differences` decide. Where "
+        f"{FEWEST_PAYMENTS} payments of the four weeks before the experiment are on record, they "
+        "are adjusted (CUPED) by what payments of the same card, merchant, issuer, BIN and network "
+        "came to then, which no arm had to do with; `unadjusted` has the differences without that, "
+        "`narrower` the part by which the limits of each are narrower for it, and "
+        "`variance_reduction` the part of the variance that it takes away. `found.adjustment` says "
+        "by which `covariates`, from how many `payments`, and how many of the `units` were "
+        "`without_past`, which is no reason to leave them out.",
         scope=Scope.READ,
         parameters=(_NAME,),
         answer=TrialAnswer,

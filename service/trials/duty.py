@@ -1,5 +1,8 @@
 """Judging the trials of a merchant: what ``authopt watch`` does every few seconds.
 
+The first looks at an experiment read what was before it, by which it is adjusted; no payment counts
+until that is done.
+
 A look reads the payments that count by now, adds them to what was kept, and writes what was found
 with how far it has read in one transaction: with the change that pauses an experiment or rolls a
 canary back, where that is called for. A process that is killed has made all of it or nothing, and
@@ -25,8 +28,18 @@ from service.store.tables import decisions
 from service.trials.finding import Point, TrialFinding, with_point
 from service.trials.operating import pause, roll_back_canary
 from service.trials.payments import next_payments
+from service.trials.pre_period import forget_pre_period, read_pre_period
 from service.trials.tallying import Kept, Tallied
-from service.trials.trial import CANARY, EXPERIMENT, LIVE, Trial, trial_of, trials_in
+from service.trials.trial import (
+    CANARY,
+    EXPERIMENT,
+    LIVE,
+    PAUSED,
+    RUNNING,
+    Trial,
+    trial_of,
+    trials_in,
+)
 from service.watch.findings import finding, keep_finding
 
 ACTOR = "watch"
@@ -81,15 +94,25 @@ def _judge(engine: Engine, tenant: str, trial: Trial, now_us: int) -> bool:
         look = _look(connection, tenant, trial)
     if look is None or (look.finding is not None and look.finding.complete):
         return False
-    tallied = Tallied.of(look.trial, look.kept)
+    last = settled(engine, decisions)
+    past = None
+    if look.trial.kind == EXPERIMENT and look.kept is None:
+        past = read_pre_period(engine, tenant, look.trial, now_us)
+        if not past.complete:
+            return True
+    tallied = Tallied.of(look.trial, look.kept, past)
     began, counted, until_us, more = tallied.place, 0, None, False
     left_out: Counter[str] = Counter()
-    last = settled(engine, decisions)
     with engine.connect() as connection:
         shares = _shares(connection, tenant, look.trial)
         for _ in range(STEPS):
             step = next_payments(connection, tenant, look.trial, tallied.place, last, now_us)
             more = step.more and step.place != tallied.place
+            if step.payments and tallied.past is None and look.trial.kind == EXPERIMENT:
+                # It may be large, and most looks find nothing new.
+                tallied.past = read_pre_period(engine, tenant, look.trial, now_us)
+                if not tallied.past.complete:
+                    return True
             unknown = tallied.add(step.payments, shares)
             tallied.place = step.place
             left_out.update(step.left_out)
@@ -99,7 +122,8 @@ def _judge(engine: Engine, tenant: str, trial: Trial, now_us: int) -> bool:
             if not more:
                 break
     over_us = look.change.changed_at_us + look.trial.wait_s * 1_000_000
-    complete = not look.trial.is_running and tallied.place.through >= last and now_us > over_us
+    ended = look.trial.state not in (RUNNING, PAUSED)
+    complete = ended and tallied.place.through >= last and now_us > over_us
     if look.finding is not None and tallied.place == began and not complete:
         return False
     reading = tallied.reading() if counted or look.finding is None else None
@@ -115,6 +139,7 @@ def _judge(engine: Engine, tenant: str, trial: Trial, now_us: int) -> bool:
         why=_why(reading, verdict),
         history=[],
         complete=complete,
+        adjustment=tallied.adjustment(),
     )
     if look.finding is not None:
         news = _after(look.finding, news)
@@ -136,7 +161,11 @@ def _after(before: TrialFinding, news: TrialFinding) -> TrialFinding:
     if news.reading is not None:
         return news
     return msgspec.structs.replace(
-        news, reading=before.reading, canary=before.canary, why=before.why
+        news,
+        reading=before.reading,
+        canary=before.canary,
+        why=before.why,
+        adjustment=before.adjustment,
     )
 
 
@@ -160,6 +189,8 @@ def _write(
             (KEPT[trial.kind], msgspec.to_builtins(tallied.kept())),
         ):
             keep_finding(connection, tenant, kind, trial.subject, content, now_us)
+        if news.complete:
+            forget_pre_period(connection, tenant, trial)
         if ending is None or not trial.is_running:
             return
         if trial.kind == CANARY:

@@ -30,6 +30,33 @@ class Point(msgspec.Struct, frozen=True):
     arms: dict[str, tuple[float | None, float | None, float | None]]
 
 
+class Adjustment(msgspec.Struct, frozen=True):
+    """What was known of an experiment's units from before it began, by which it is adjusted.
+
+    Attributes
+    ----------
+    covariates
+        columns of the context whose past foretells; none where there were too few payments, and
+        nothing is adjusted.
+    payments
+        of the pre-period.
+    since_us, until_us
+        when its first and its last decision were made; microseconds since 1970, UTC.
+    units
+        cards or merchants of the experiment, as far as they are remembered, or its payments.
+    without_past
+        of these, cards or merchants that had no payment in the pre-period, or payments that shared
+        nothing that foretells with one.
+    """
+
+    covariates: list[str]
+    payments: int
+    since_us: int
+    until_us: int
+    units: int
+    without_past: int
+
+
 class TrialFinding(msgspec.Struct, frozen=True):
     """A trial as it stood when its watcher last looked.
 
@@ -55,6 +82,8 @@ class TrialFinding(msgspec.Struct, frozen=True):
         at most 200 points.
     complete
         whether the trial is over and every payment of it counts.
+    adjustment
+        by the pre-period, of the differences that decide; null for a canary, which has none.
     """
 
     salt: str
@@ -67,6 +96,7 @@ class TrialFinding(msgspec.Struct, frozen=True):
     why: str
     history: list[Point]
     complete: bool
+    adjustment: Adjustment | None = None
 
 
 def with_point(history: Sequence[Point], point: Point) -> list[Point]:

@@ -11,16 +11,21 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from authopt.batch import FloatArray
 from authopt.errors import UserError
 from authopt.evaluation.segment_values import MOST_SEGMENTS
+from authopt.experiments.from_log import UNIT_SALT
 from authopt.experiments.guardrails import Guardrail, State
 from authopt.experiments.reading import Reading, read
 from authopt.experiments.tallies import Finished, SavedTallies, Tallies
-from authopt.hashing import hash_strings
+from authopt.hashing import hash_strings, salted
 from authopt.rollout.canary import CanaryVerdict, judge_canary
 from authopt.rollout.harm import Tallies as HarmTallies
-from service.trials.payments import CountedPayment, Place
-from service.trials.trial import CANARY, PAYMENT, Trial
+from service.trials.counted_payment import CountedPayment
+from service.trials.finding import Adjustment
+from service.trials.payments import Place
+from service.trials.pre_period import PrePeriod, hashes_of
+from service.trials.trial import CANARY, COLUMN_OF_UNIT, PAYMENT, Trial
 from service.trials.units_seen import SavedUnits, UnitsSeen
 
 NO_UNIT = "its unit is not told"
@@ -46,6 +51,8 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by_share
         of a canary: numbers of payments by its share at their time, as ``[[not paid, paid] of live,
         [not paid, paid] of the canary]``.
+    without_past
+        payments that shared nothing with the pre-period; only where the unit is the payment.
     """
 
     salt: str
@@ -56,11 +63,12 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     units: SavedUnits | None
     currency: str | None
     by_share: dict[str, list[list[int]]]
+    without_past: int = 0
 
 
 @dataclass(slots=True, eq=False)
 class Tallied:
-    """A trial's sums."""
+    """A trial's sums; ``past`` is needed where payments are added to those of an experiment."""
 
     trial: Trial
     arms: tuple[str, ...]
@@ -69,23 +77,27 @@ class Tallied:
     units: UnitsSeen | None = None
     currency: str | None = None
     by_share: dict[str, list[list[int]]] = field(default_factory=dict)
+    past: PrePeriod | None = None
+    without_past: int = 0
 
     @classmethod
-    def of(cls, trial: Trial, kept: Kept | None) -> Tallied:
+    def of(cls, trial: Trial, kept: Kept | None, past: PrePeriod | None) -> Tallied:
         """As they were kept; from the beginning where that was another trial."""
         arms = arms_of(trial)
         if kept is None or kept.salt != trial.salt:
             units = None if trial.unit == PAYMENT else UnitsSeen()
-            return cls(trial, arms, Place(trial.after), _empty(trial, arms), units)
+            return cls(trial, arms, Place(trial.after), _empty(trial, arms, past), units, past=past)
         same = kept.share == trial.share
         return cls(
             trial,
             arms,
             Place(kept.through, frozenset(kept.ahead)),
-            Tallies.restored(kept.tallies) if same else _empty(trial, arms),
+            Tallies.restored(kept.tallies) if same else _empty(trial, arms, past),
             None if kept.units is None else UnitsSeen.restored(kept.units),
             kept.currency,
             {share: [list(each) for each in arms] for share, arms in kept.by_share.items()},
+            past,
+            kept.without_past,
         )
 
     def kept(self) -> Kept:
@@ -99,6 +111,7 @@ class Tallied:
             None if self.units is None else self.units.saved(),
             self.currency,
             self.by_share,
+            self.without_past,
         )
 
     def add(
@@ -139,6 +152,8 @@ class Tallied:
         if self.units is not None:
             unit = hash_strings(pa.array([each.unit for each in payments], pa.string()))
             self.units.add(zip(unit.tolist(), arm.tolist(), strict=True))
+            # As from a log, so that both tell the same.
+            unit = salted(unit, UNIT_SALT)
         paid = np.array([each.paid for each in payments], np.float64)
         metrics = {
             "paid": paid,
@@ -157,10 +172,41 @@ class Tallied:
                 {name: np.array(values, np.float64) for name, values in metrics.items()},
                 {column: self._labels(column, payments) for column in self.trial.segments},
                 unit,
+                covariates=self._foretold(payments),
             )
         )
         if self.units is not None:
             self.tallies.units = self.units.counts(len(self.arms))
+
+    def _foretold(self, payments: Sequence[CountedPayment]) -> FloatArray | None:
+        if self.past is None:
+            return None
+        means, requests = self.past.means, [each.request for each in payments]
+        hashes = {name: hashes_of(requests, name) for name in means.columns}
+        if self.units is None:
+            known = [means.knows(name, each) for name, each in hashes.items()]
+            self.without_past += int((~np.any(known, axis=0)).sum())
+        if self.tallies.cuped is None:
+            return None
+        return means.foretold({name: hashes[name] for name in self.past.covariates})
+
+    def adjustment(self) -> Adjustment | None:
+        """What was known of the units from before; None without ``past``."""
+        if self.past is None:
+            return None
+        units, without = int(self.tallies.units.sum()), self.without_past
+        if self.units is not None:
+            seen = np.array([*self.units.arms], np.uint64)
+            column = COLUMN_OF_UNIT[self.trial.unit]
+            without = int((~self.past.means.knows(column, seen)).sum())
+        return Adjustment(
+            covariates=[] if self.tallies.cuped is None else list(self.past.covariates),
+            payments=self.past.means.payments,
+            since_us=self.past.since_us,
+            until_us=self.past.until_us,
+            units=units,
+            without_past=without,
+        )
 
     def _fees(self, payment: CountedPayment) -> float:
         currency = payment.request.context.get("currency")
@@ -224,7 +270,7 @@ def guardrails_of(trial: Trial) -> list[Guardrail]:
         raise UserError(f"guardrails: {error}") from None
 
 
-def _empty(trial: Trial, arms: tuple[str, ...]) -> Tallies:
+def _empty(trial: Trial, arms: tuple[str, ...], past: PrePeriod | None) -> Tallies:
     weights: Mapping[str, int] = {arm.name: arm.weight for arm in trial.arms}
     total = sum(weights.values())
     return Tallies.of(
@@ -232,6 +278,8 @@ def _empty(trial: Trial, arms: tuple[str, ...]) -> Tallies:
         [weights[arm] / total for arm in arms],
         segments=trial.segments,
         clustered=trial.unit != PAYMENT,
+        covariates=0 if past is None else len(past.covariates),
+        usual_value=None if past is None else past.means.mean,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.tables import findings
@@ -62,6 +62,18 @@ def keep_finding(
     }
     wanted = insert(findings).values(tenant=tenant, kind=kind, subject=subject, **news)
     connection.execute(wanted.on_conflict_do_update(index_elements=findings.primary_key, set_=news))
+
+
+def drop_finding(connection: Connection, tenant: str, kind: str, subject: str) -> None:
+    """Keep a finding no longer, in a transaction that writes; nothing happens where there is none.
+
+    The parameters are those of :func:`keep_finding`.
+    """
+    connection.execute(
+        delete(findings).where(
+            findings.c.tenant == tenant, findings.c.kind == kind, findings.c.subject == subject
+        )
+    )
 
 
 def finding(connection: Connection, tenant: str, kind: str, subject: str) -> Finding | None:

@@ -21,6 +21,7 @@ from service.console.tables import Column, Row, Table
 from service.security.caller import caller
 from service.store.changes import present
 from service.trials.operating import pause, resume, stop, within
+from service.trials.pre_period import FEWEST_PAYMENTS
 from service.trials.trial import EXPERIMENT, Trial, trials_in
 from service.watch.findings import Finding, findings_of
 
@@ -66,6 +67,10 @@ def register(blueprint: Blueprint, backing: Backing) -> None:
         found = told.found
         differences = trial_tables.differences_table(found)
         segments = trial_tables.segments_table(found)
+        unadjusted = trial_tables.unadjusted_table(found)
+        pre_period = trial_tables.pre_period_table(found)
+        # One scale for both, as they are held against each other.
+        drawn = trial_tables.whiskers([*differences.rows, *unadjusted.rows])
         return page(
             "experiment.html",
             title=f"Experiment {name}",
@@ -73,6 +78,8 @@ def register(blueprint: Blueprint, backing: Backing) -> None:
             tables=(
                 trial_tables.arms_table(told),
                 differences,
+                unadjusted,
+                pre_period,
                 segments,
                 trial_tables.metrics_table(found),
                 trial_tables.guardrails_table(told),
@@ -84,7 +91,10 @@ def register(blueprint: Blueprint, backing: Backing) -> None:
             found_at=told.found_at,
             reading=(found or {}).get("reading"),
             chart=trial_tables.over_time_chart(found),
-            drawn=trial_tables.whiskers(differences.rows),
+            drawn=drawn[: len(differences.rows)],
+            drawn_unadjusted=drawn[len(differences.rows) :],
+            pre_period=pre_period.rows[0] if pre_period.rows else None,
+            fewest_payments=FEWEST_PAYMENTS,
             drawn_segments=trial_tables.whiskers(segments.rows),
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from authopt.errors import UserError
@@ -55,15 +54,25 @@ def test_arms_that_nobody_planned_are_refused() -> None:
         tallies_of(payments, EVEN, unit="payment", bounds=(0.0, 1.0))
 
 
-def test_past_means_are_drawn_towards_the_mean_of_all() -> None:
+def test_the_past_foretells_by_what_payments_have_in_common() -> None:
     rows = [Row(f"p{n}", n, None, float(n < 15), card="c" if n < 10 else "d") for n in range(20)]
     past = _payments(rows, covariates=("card_ref",))
-    hashes = past.covariates["card_ref"]
-    asked = {"card_ref": np.array([hashes[0], hashes[-1], 99, 0], np.uint64)}
-    found = past_means(past, asked)[:, 0]
+    found = past_means(past).foretold(past.covariates)[:, 0]
     # Ten of c all paid, five of d's ten, fifteen of twenty in all.
-    assert found[:2] == pytest.approx([(10 + 7.5) / 20, (5 + 7.5) / 20])
-    assert np.isnan(found[2:]).all()
+    assert found[[0, -1]] == pytest.approx([(10 + 7.5) / 20, (5 + 7.5) / 20])
+
+
+def test_a_payment_that_got_its_arm_late_does_not_shorten_the_past() -> None:
+    rows = [
+        Row("late", 0, None, 0.0, card="c"),
+        *(Row(f"before{n}", n, None, 1.0, card="c") for n in range(1, 10)),
+        Row("late", 10, "new", 1.0, attempt=2, card="c"),
+        *(Row(f"p{n}", n, ("live", "new")[n % 2], 1.0, card="c") for n in range(11, 20)),
+    ]
+    payments = _payments(rows, covariates=("card_ref",))
+    tallies, _ = tallies_of(payments, EVEN, unit="payment", bounds=(0.0, 1.0))
+    assert tallies.cuped is not None
+    assert tallies.cuped.products[-1, 1] == pytest.approx(9.0)
 
 
 def test_the_past_is_what_began_before_the_experiment_without_an_arm() -> None:

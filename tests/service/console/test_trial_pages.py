@@ -15,6 +15,7 @@ from service.trials.duty import judge_trials
 from tests.service.console.changes_made import engine_of, last, number_of
 from tests.service.console.visits import post, signed_in
 from tests.service.trials.test_duty import HOUR_US, decide_all, now_us, tell_all
+from tests.service.trials.test_pre_period import pay
 
 SPEC = "priority:routes=checkout,epsilon=0.2"
 CANARY = "/console/policies/canary"
@@ -118,6 +119,35 @@ def test_an_experiment_is_read_with_arms_difference_segments_and_guardrails(
     assert tables["differences"][0]["lower"] <= tables["differences"][0]["estimate"]
     rows = json.loads(started.get(f"{EXPERIMENTS}?format=json").data)["experiments"]
     assert (rows[0]["name"], rows[0]["verdict"]) == ("e1", "continue")
+
+
+def test_an_experiment_shows_what_the_pre_period_does_for_it(app: Flask) -> None:
+    client = signed_in(app)
+    pay(app.test_client(), range(120), cards=30)
+    post(client, f"{EXPERIMENTS}/start", **FORM | {"unit": "card", "share": "100"})
+    pay(app.test_client(), range(120, 200), cards=40)
+    judge_trials(engine_of(app), "default", now_us() + HOUR_US + 1)
+    page = text(client, f"{EXPERIMENTS}/e1")
+    assert "what its 120 payments came to foretells" in page
+    assert "10 of 40 cards had no pre-period" in page
+    tables = json.loads(client.get(f"{EXPERIMENTS}/e1?format=json").data)
+    (known,), (plain,) = tables["pre_period"], tables["unadjusted"]
+    assert (known["covariates"], known["payments"]) == ("bin, card_ref", 120)
+    assert (known["since"][:16], known["until"][:16]) == ("2026-03-01T00:00", "2026-03-01T01:59")
+    csv = client.get(f"{EXPERIMENTS}/e1?format=csv&table=unadjusted").get_data(as_text=True)
+    assert csv.splitlines()[0].endswith("narrower")
+    told = app.test_client().get("/v1/experiments/e1").get_json()["found"]
+    assert told["adjustment"]["without_past"] == 10
+    assert told["reading"]["narrower"] == [plain["narrower"]]
+    assert told["reading"]["unadjusted"][0]["estimate"] == plain["estimate"]
+
+
+def test_an_experiment_says_so_where_the_pre_period_is_too_short(
+    app: Flask, started: FlaskClient
+) -> None:
+    judge_trials(engine_of(app), "default", now_us())
+    page = text(started, f"{EXPERIMENTS}/e1")
+    assert "Not adjusted by the pre-period: that takes 100 payments" in page
 
 
 def test_an_experiment_is_paused_resumed_and_stopped_with_a_decision(

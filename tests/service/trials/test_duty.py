@@ -354,6 +354,22 @@ def test_an_experiment_is_complete_once_its_last_payments_count(
     assert (told["complete"], told["counted"]) == (True, 30)
 
 
+def test_an_experiment_that_was_paused_for_long_is_judged_once_it_runs_again(
+    app: Flask, client: FlaskClient
+) -> None:
+    engine, trial = engine_of(app), experiment(wait_s=3600)
+    run(app, engine, trial)
+    decide_all(client, range(30))
+    run(app, engine, experiment(wait_s=3600, state="paused"))
+    judge_trials(engine, "default", now_us() + HOUR_US + 1)
+    told = found(engine, trial)
+    assert (told["complete"], told["counted"]) == (False, 30)
+    run(app, engine, trial)
+    decide_all(client, range(30, 50))
+    judge_trials(engine, "default", now_us() + HOUR_US + 1)
+    assert found(engine, trial)["counted"] == 50
+
+
 def test_another_canary_begins_anew(app: Flask, client: FlaskClient) -> None:
     engine = engine_of(app)
     run(app, engine, canary(0.3, wait_s=3600))
