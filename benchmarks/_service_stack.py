@@ -103,7 +103,9 @@ class Stack:
     def learning(self) -> list[str]:
         """The command that learns, but for how often."""
         words = ["learn", "--policy", "online", "--database", self.url, "--wait", self.wait]
-        return [*words, "--publish-every", "5s", "--min-outcomes", "200", "--lease", "2s"]
+        words += ["--publish-every", "5s", "--min-outcomes", "200", "--lease", "2s"]
+        # What is swapped is under test here, not whether it is better.
+        return [*words, "--promote", "always"]
 
     def _run(self, name: str, words: list[str]) -> subprocess.Popen[bytes]:
         with (self.logs / f"{name}.log").open("ab") as log:

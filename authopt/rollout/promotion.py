@@ -86,14 +86,27 @@ class Promotion:
         return self.word is not Word.REFUSED
 
     def raise_if_refused(self) -> None:
-        """Raise a UserError with the reasons and the way out."""
-        if self.allowed:
-            return
-        told = "\n  ".join(self.reasons)
-        raise UserError(
-            f"{self.why}\n  {told}\nLet the gate judge it (authopt gate LOG --candidate SPEC "
+        """Raise a PromotionRefused, unless it may go ahead."""
+        if not self.allowed:
+            raise PromotionRefused(self)
+
+
+class PromotionRefused(UserError):
+    """A model may not be promoted; with the reasons and the way out.
+
+    Attributes
+    ----------
+    promotion
+        what was said.
+    """
+
+    def __init__(self, promotion: Promotion) -> None:
+        told = "\n  ".join(promotion.reasons)
+        super().__init__(
+            f"{promotion.why}\n  {told}\nLet the gate judge it (authopt gate LOG --candidate SPEC "
             "--live SPEC --out verdict.json), or override with a reason"
         )
+        self.promotion = promotion
 
 
 def promotion(
@@ -193,6 +206,14 @@ def _failed(verdict: GateVerdict) -> tuple[str, ...]:
 
 
 def _admitted(verdict: GateVerdict) -> str:
+    if verdict.settings.gain_rule == "not-shown-worse":
+        gain = "" if verdict.gain is None else f", estimated gain {verdict.gain:+.4g}"
+        margin = verdict.settings.margin
+        by = f" by more than {-margin:.4g}" if margin < 0.0 else ""
+        return (
+            f"the gate passed: not shown to be worse than {verdict.live.spec}{by}{gain} "
+            f"{verdict.reward} per {verdict.unit}, on {verdict.log.decisions:,} decisions"
+        )
     gain = "" if verdict.gain is None else f" by an estimated {verdict.gain:+.4g}"
     return (
         f"the gate passed: better than {verdict.live.spec}{gain}, by at least {verdict.lower:+.4g} "

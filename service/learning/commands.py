@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from authopt.errors import UserError
+from authopt.learning.gate.option_flags import settings_option
 from authopt.terminal import console, json_option, notes, print_json
 from service.follower_options import every_option, lease_option, log_level_option
 from service.length_of_time import seconds_in
 from service.store.at_the_prompt import database_option
 from service.tenants import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from service.learning.cursor import Cursor
 
 _LONGEST_NAME = 64
 
@@ -61,11 +68,14 @@ _LONGEST_NAME = 64
     help="Least number of decisions learned between two models.",
 )
 @click.option(
-    "--promote/--no-promote",
-    default=True,
+    "--promote",
+    type=click.Choice(["gate", "always", "never"]),
+    default="gate",
     show_default=True,
-    help="Make each model live, unless the live policy is pinned.",
+    help="Make a model live once the gate has judged it, at once, or leave that to people. A "
+    "pinned policy stays.",
 )
+@settings_option
 @click.option(
     "--keep",
     type=click.IntRange(2),
@@ -88,7 +98,8 @@ def learn(
     missing: str,
     publish_every: str,
     min_outcomes: int,
-    promote: bool,
+    promote: str,
+    gate_settings: Path | None,
     keep: int,
     every: str,
     lease: str,
@@ -103,11 +114,19 @@ def learn(
     is saved in one transaction with how far was read, so a learner may be killed at any moment, and
     several may run, on several machines: one of them learns, and another takes over if it is gone.
 
+    Each model is held against what is live by the gate (authopt gate), on decisions that became
+    known after it was made, --min-outcomes of them and more where these are too few to tell. Where
+    an earlier model of this learner is live, it passes unless it is shown to be worse by a point
+    (exploring may cost that), or to harm a segment; where somebody else made what is live, it has
+    to be shown to be better. Reasons are told, stand in the audit log, and in authopt models show.
+    One model is judged at a time, and no other is made meanwhile; where people change what is live,
+    the judgement begins again.
+
     \b
     Examples:
       authopt learn
       authopt learn --policy online:model.vw --database postgresql+psycopg://db/authopt
-      authopt learn --once --no-promote --json
+      authopt learn --once --promote never --json
     """
     import secrets
     import signal
@@ -116,11 +135,12 @@ def learn(
     from os import getpid
 
     from authopt.card_numbers import contains_card_number
+    from authopt.learning.gate.settings import load_gate
     from authopt.rewards import parse_reward
     from service.learning.cursor import Task
     from service.learning.learned_policy import new_policy
-    from service.learning.learner import Publishing
     from service.learning.lease import Lease
+    from service.learning.publishing import CONDITIONS, Promote, Publishing
     from service.learning.run import Job, run
     from service.log_output import start_logging
     from service.models.opened import opened
@@ -137,11 +157,12 @@ def learn(
     if length_s < 1:
         raise UserError("--lease: expected 1s or more")
     between_s = seconds_in("--publish-every", publish_every)
+    conditions = CONDITIONS if gate_settings is None else load_gate(gate_settings, CONDITIONS)
     job = Job(
         Lease(tenant, name, holder, length_s * 1_000_000),
         Task(spec, reward, seconds_in("--wait", wait), missing),
         parse_reward(reward),
-        Publishing(between_s * 1_000_000, min_outcomes, promote, keep),
+        Publishing(between_s * 1_000_000, min_outcomes, Promote(promote), keep, conditions),
         max(seconds_in("--every", every), 0.1),
         once,
     )
@@ -161,7 +182,7 @@ def learn(
         for each, handler in before.items():
             signal.signal(each, handler)
     if as_json:
-        told = {} if cursor is None else {"counts": cursor.counts, "published": cursor.published}
+        told = {} if cursor is None else _told(cursor)
         waiting = 0 if cursor is None else len(cursor.waiting)
         print_json({"learner": name, "held": cursor is not None, "waiting": waiting, **told})
         return
@@ -182,3 +203,26 @@ def learn(
     ):
         if number:
             console().print(f"{number:,} {what}")
+    if cursor.candidate is not None:
+        candidate = cursor.candidate
+        console().print(
+            f"model {candidate.sha256[:12]} is judged: {candidate.fresh:,} of "
+            f"{candidate.look_at:,} decisions until the next look",
+            soft_wrap=True,
+        )
+
+
+def _told(cursor: Cursor) -> dict[str, Any]:
+    """What was learned, published and judged."""
+    candidate = None
+    if cursor.candidate is not None:
+        candidate = {
+            name: getattr(cursor.candidate, name)
+            for name in ("sha256", "against", "fresh", "look_at")
+        }
+    return {
+        "counts": cursor.counts,
+        "published": cursor.published,
+        "candidate": candidate,
+        "judged": cursor.judged,
+    }

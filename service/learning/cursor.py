@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from authopt.learning.gate.verdict import Look
+
 
 class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a learner was made to learn; it cannot be changed on what has learned.
@@ -73,6 +75,88 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learned: int
 
 
+class Since(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far was read when a judgement began, and what waited then; as in :class:`Cursor`."""
+
+    decisions: int
+    outcomes: int
+    activations: int
+    waiting: list[Waiting]
+
+
+class Against(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The live policy that a candidate is held against, as in ``service.models.live_policy``."""
+
+    spec: str
+    sha256: str | None
+
+
+class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model that the gate judges, on decisions whose outcomes it did not learn from.
+
+    Attributes
+    ----------
+    sha256, spec
+        of the model.
+    learned
+        decisions that it has learned from.
+    against
+        what was live when the judgement began; None: what the service was started with, of which
+        the log tells.
+    since
+        where the learner stood then: what is done with after that is fresh.
+    look_at
+        number of fresh decisions at which it is looked at next.
+    fresh
+        decisions so far.
+    columns
+        of their contexts.
+    is_whole
+        whether the probabilities of all actions of all of them are those they were taken with.
+    looks
+        that were taken.
+    """
+
+    sha256: str
+    spec: str
+    learned: int
+    against: Against | None
+    since: Since
+    look_at: int
+    fresh: int = 0
+    columns: list[str] = []
+    is_whole: bool = True
+    looks: list[Look] = []
+
+
+class Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What came of the last candidate.
+
+    Attributes
+    ----------
+    sha256
+        of the model.
+    became
+        ``promoted``; ``passed``, where something else kept it from being live; ``refused``; or
+        ``dropped``, where people decided about it first.
+    why
+        one sentence.
+    reasons
+        of the gate against it.
+    decisions
+        that it was judged on.
+    at_us
+        when, microseconds since 1970, UTC.
+    """
+
+    sha256: str
+    became: str
+    why: str
+    reasons: list[str]
+    decisions: int
+    at_us: int
+
+
 class Cursor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Saved in one transaction with what was learned.
 
@@ -90,6 +174,10 @@ class Cursor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         what became of the others.
     published
         None as long as nothing was.
+    candidate
+        that is judged; None where there is none.
+    judged
+        the last one that was.
     """
 
     task: Task
@@ -100,3 +188,5 @@ class Cursor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waiting: list[Waiting] = []
     counts: Counts = Counts()
     published: Published | None = None
+    candidate: Candidate | None = None
+    judged: Judged | None = None

@@ -1,8 +1,7 @@
-"""The learner: reads on, updates its policy, saves it with the cursor, and publishes it."""
+"""The learner: reads on, updates its policy, and saves it with how far it has read."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,20 +11,14 @@ from sqlalchemy import Engine
 from authopt.errors import UserError
 from authopt.policies.protocol import LearningPolicy
 from authopt.rewards import Reward
-from service.learning.cursor import Counts, Cursor, Published, Task
+from service.learning.candidate import with_fresh
+from service.learning.cursor import Counts, Cursor, Task
 from service.learning.learned_policy import load_saved, new_policy, save_policy, saved_spec
 from service.learning.lease import Lease
 from service.learning.reading import read_on
 from service.models.archive import Archive
-from service.models.live_policy import Promoted, promote, read_live_policy
-from service.models.probes import recorded_probes
-from service.models.refusals import Conflict
-from service.models.registry import prepared, put_model, remove_old_models
-from service.store.changes import changing, writing
+from service.store.changes import writing
 from service.store.reading_on import Ends, ends_from
-from service.trials.in_use import models_in_use
-
-_log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2_000
 """Rows of each table that are read before what was learned of them is saved."""
@@ -37,29 +30,6 @@ class Step(Enum):
     IDLE = "there was nothing to read"
     CAUGHT_UP = "all that is there was read"
     BEHIND = "there is more to read"
-
-
-@dataclass(frozen=True, slots=True)
-class Publishing:
-    """When a model is made of what was learned.
-
-    Attributes
-    ----------
-    every_us
-        least time between two models.
-    min_outcomes
-        least number of decisions that were learned since the last one.
-    is_promoted
-        whether it becomes the live policy, unless that is pinned.
-    keep
-        the learner's newest models that stay in the registry, at least 2; the live one and the one
-        before it stay too.
-    """
-
-    every_us: int
-    min_outcomes: int
-    is_promoted: bool = True
-    keep: int = 200
 
 
 @dataclass(slots=True)
@@ -126,17 +96,20 @@ class Learner:
             )
         if ripe.cursor == self.cursor:
             return Step.IDLE
-        archived = None
+        cursor, archived = ripe.cursor, None
         if ripe.batch is not None:
             self.policy.update(ripe.batch)
             archived = save_policy(self.policy, self.cursor.state_spec)
             # Every step begins with what was saved, as it does in a process that takes over: Vowpal
             # Wabbit keeps counters of its own that a model which was loaded has lost.
             self.policy = load_saved(archived)
+            if cursor.candidate is not None:
+                candidate = with_fresh(cursor.candidate, ripe.batch)
+                cursor = msgspec.structs.replace(cursor, candidate=candidate)
         with writing(self.engine) as connection:
             state = None if archived is None else archived.files
-            self.lease.save(connection, ripe.cursor, state, now_us)
-        self.cursor, self.saved_us = ripe.cursor, now_us
+            self.lease.save(connection, cursor, state, now_us)
+        self.cursor, self.saved_us = cursor, now_us
         self.archived = archived or self.archived
         through = Ends(self.cursor.decisions, self.cursor.outcomes, self.cursor.activations)
         return Step.CAUGHT_UP if through == ends else Step.BEHIND
@@ -149,71 +122,19 @@ class Learner:
         LeaseLost
             If another process has taken over.
         """
-        with writing(self.engine) as connection:
-            self.lease.save(connection, self.cursor, None, now_us)
-        self.saved_us = now_us
+        self.keep(self.cursor, now_us)
 
-    def is_due(self, publishing: Publishing, now_us: int) -> bool:
-        """Whether it is time for a model."""
-        last = self.cursor.published
-        learned = self.counts.learned - (0 if last is None else last.learned)
-        if self.archived is None or learned < max(publishing.min_outcomes, 1):
-            return False
-        return last is None or now_us - last.at_us >= publishing.every_us
-
-    def publish(self, publishing: Publishing, now_us: int) -> str:
-        """Put a model of what was learned into the registry, and make it live.
-
-        Model, promotion and the note that it was made are one transaction.
-
-        Returns
-        -------
-        str
-            what came of it: ``promoted``, or why it was not.
+    def keep(self, cursor: Cursor, now_us: int) -> None:
+        """Save a cursor that has read as far, and keep the lease.
 
         Raises
         ------
         LeaseLost
-            If another process has taken over; nothing is published then.
-        UserError
-            If the model cannot be loaded from its archive, or cannot answer its probes.
+            If another process has taken over.
         """
-        assert self.archived is not None
-        tenant, name = self.lease.tenant, self.lease.name
-        with self.engine.connect() as connection:
-            recorded = recorded_probes(connection, tenant)
-        lineage = {
-            "learner": name,
-            "options": self.cursor.task,
-            "training": {
-                "decisions_through": self.cursor.decisions,
-                "outcomes_through": self.cursor.outcomes,
-                "counts": self.counts,
-            },
-        }
-        model = prepared(self.archived, recorded, lineage=lineage)
-        cursor = msgspec.structs.replace(
-            self.cursor, published=Published(model.sha256, now_us, self.counts.learned)
-        )
-        actor, reason = f"authopt learn {name}"[:128], f"learned {self.counts.learned:,} decisions"
-        with changing(self.engine) as connection:
+        with writing(self.engine) as connection:
             self.lease.save(connection, cursor, None, now_us)
-            put_model(connection, tenant, actor, model, reason)
-            told = "not promoted"
-            if publishing.is_promoted:
-                try:
-                    promoted = Promoted(self.archived.spec, model.sha256)
-                    promote(connection, tenant, actor, promoted, reason)
-                    told = "promoted"
-                except Conflict as error:
-                    told = f"not promoted: {error}"
-            lives = read_live_policy(connection, tenant).promoted[-2:]
-            held = {each.sha256 for each in lives if each.sha256 is not None}
-            held |= models_in_use(connection, tenant)
-            remove_old_models(connection, tenant, actor, publishing.keep, held)
-        self.cursor = cursor
-        _log.info("model %s %s", model.sha256[:12], told)
-        return told
+        self.cursor, self.saved_us = cursor, now_us
 
 
 def take_learner(

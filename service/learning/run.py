@@ -1,4 +1,4 @@
-"""Learn until told to stop: wait for the lease, take step after step, publish now and then."""
+"""Learn until told to stop: wait for the lease, take step after step, judge and publish."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from authopt.errors import UserError
 from authopt.rewards import Reward
 from service.learning.cursor import Cursor, Task
-from service.learning.learner import Learner, Publishing, Step, take_learner
+from service.learning.judging import judge_candidate
+from service.learning.learner import Learner, Step, take_learner
 from service.learning.lease import Lease
+from service.learning.publishing import Promote, Publishing, is_due, publish
 from service.store.lease import LeaseLost
 from service.store.records import microseconds
 
@@ -111,16 +113,29 @@ def run(
 def _once(learner: Learner, job: Job, say: Callable[[str], None]) -> Step:
     now_us = _now_us()
     state = learner.step(now_us)
-    if state is Step.IDLE and learner.saved_us + job.lease.length_us // _RENEWALS < now_us:
-        learner.renew(now_us)
-    # Not on the way: what is half way through a backlog is older than what may be live.
-    if state is not Step.BEHIND and learner.is_due(job.publishing, now_us):
+    if state is Step.IDLE:
+        _renew(learner, job)
+    if state is Step.BEHIND:
+        # What is half way through a backlog is older than what may be live.
+        return state
+    if job.publishing.promote is Promote.GATE:
+        found = judge_candidate(learner, job.publishing, now_us, lambda: _renew(learner, job))
+        if found is not None:
+            say(found)
+    if is_due(learner, job.publishing, now_us):
         try:
-            told = learner.publish(job.publishing, now_us)
+            told = publish(learner, job.publishing, now_us)
             say(f"{learner.counts.learned:,} decisions learned, {told}")
         except UserError as error:
             _log.error("what was learned cannot be published: %s", error)
     return state
+
+
+def _renew(learner: Learner, job: Job) -> None:
+    """Keep the lease, where it was not renewed for a while."""
+    now_us = _now_us()
+    if learner.saved_us + job.lease.length_us // _RENEWALS < now_us:
+        learner.renew(now_us)
 
 
 def _release(engine: Engine, lease: Lease) -> None:

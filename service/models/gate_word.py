@@ -75,7 +75,7 @@ def gate_word(
     """
     return promotion(
         verdict_on(model),
-        _known(connection, tenant, model.spec, model.sha256),
+        known_policy(connection, tenant, model.spec, model.sha256),
         live_known(connection, tenant, started),
         now,
         override=override,
@@ -87,10 +87,11 @@ def live_known(connection: Connection, tenant: str, started: str) -> Known:
     live = read_live_policy(connection, tenant).live
     if live is None:
         return Known(started, fingerprint_of(started))
-    return _known(connection, tenant, live.spec, live.sha256)
+    return known_policy(connection, tenant, live.spec, live.sha256)
 
 
-def _known(connection: Connection, tenant: str, spec: str, sha256: str | None) -> Known:
+def known_policy(connection: Connection, tenant: str, spec: str, sha256: str | None) -> Known:
+    """A model of the registry, or a policy without files, as a verdict may know it."""
     if sha256 is None:
         return Known(spec)
     with unpacked(archive_of(connection, tenant, sha256)) as in_place:

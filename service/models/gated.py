@@ -43,8 +43,10 @@ def promote_by_gate(
 
     Raises
     ------
-    UserError
+    PromotionRefused
         With the gate's reasons, if it did not let the model through and is not overridden.
+    UserError
+        If the gate is overridden without a reason.
     NotThere, Conflict
         As of ``promote_model``.
     """

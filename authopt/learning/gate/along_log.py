@@ -54,8 +54,9 @@ class AlongLog:
         ``too_many``.
     path
         of the log, for errors.
-    sequence
-        for the bound that holds at all times.
+    sequence, reversed
+        for the bounds of the gain that hold at all times, and of the live policy's over the
+        candidate.
     segments, pairs
         of the candidate, by column; and of both policies, where the live one did not make the log.
     exploring
@@ -81,6 +82,7 @@ class AlongLog:
     path: Path | None
     trained_until: np.datetime64 | None
     sequence: GainSequence
+    reversed: GainSequence
     segments: dict[str, SegmentSums] = field(default_factory=dict)
     pairs: dict[str, PairSegmentSums] = field(default_factory=dict)
     too_many: list[str] = field(default_factory=list)
@@ -108,8 +110,8 @@ class AlongLog:
         trained_until: np.datetime64 | None,
     ) -> AlongLog:
         """Nothing added up yet."""
-        sequence = GainSequence(*reward.bounds)
-        return cls(candidate, live, reward, columns, explicit, path, trained_until, sequence)
+        sequences = GainSequence(*reward.bounds), GainSequence(*reward.bounds)
+        return cls(candidate, live, reward, columns, explicit, path, trained_until, *sequences)
 
     @property
     def live_made_the_log(self) -> bool:
@@ -142,6 +144,7 @@ class AlongLog:
         greedy = terms_of(block.arrays, without_exploration(decisions, given))
         self.exploring.add(block, candidate, greedy)
         self.sequence.add(candidate, live)
+        self.reversed.add(live, candidate)
         for extremes, terms in zip(self.extremes, (candidate, live, greedy), strict=True):
             extremes.add(terms)
         several = np.repeat(decisions.counts > 1, decisions.counts)

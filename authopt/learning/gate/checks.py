@@ -62,15 +62,22 @@ class _Checks:
 
     def gain(self, bound: GainBound, gain: float | None) -> GateCheck:
         margin, told = self.gate.margin, self.told
-        passed = bound.lower > margin
+        is_worse = bound.upper is not None and bound.upper < margin
+        if self.gate.gain_rule == "not-shown-worse":
+            passed, side, limit = not is_worse, "upper", bound.upper
+            shown = f"{'not ' if passed else ''}shown to be below"
+        else:
+            passed, side, limit = bound.lower > margin, "lower", bound.lower
+            shown = f"{'' if passed else 'not '}shown to exceed"
+        method = f"{bound.method}, {bound.confidence:.0%}"
+        found = "unknown" if limit is None else told.change(limit)
         reason = (
-            f"the gain per {self.gate.unit} is {'' if passed else 'not '}shown to exceed "
-            f"{told.reward(margin)}: its lower bound ({bound.method}, {bound.confidence:.0%}) is "
-            f"{told.change(bound.lower)}"
+            f"the gain per {self.gate.unit} is {shown} {told.reward(margin)}: its {side} bound "
+            f"({method}) is {found}"
         )
         return GateCheck(
             "gain", "gain over the live policy", _outcome(passed), gain, bound.lower, bound.upper,
-            margin, reason, self.told.is_money,
+            margin, reason, self.told.is_money, not passed and not is_worse,
         )  # fmt: skip
 
     def support(self) -> GateCheck:
@@ -92,7 +99,7 @@ class _Checks:
             reason += f"policy never takes{more} {self.gate.most_unsupported:.1%}"
         return GateCheck(
             "support", "support in the log", _outcome(not (few or lacks)), effective, None, None,
-            self.gate.least_effective, reason,
+            self.gate.least_effective, reason, is_open=few and not lacks,
         )  # fmt: skip
 
     def propensities(self) -> GateCheck:
@@ -122,6 +129,9 @@ class _Checks:
                 "this is the very log that the candidate was trained on; judge it on a later one"
             )
             return _plain(name, title, Outcome.FAIL, reason)
+        if trained is not None and trained.unseen:
+            reason = "the candidate learned from none of these decisions"
+            return _plain(name, title, Outcome.PASS, reason)
         if trained is None or trained.until is None:
             reason = (
                 "it is not known what the candidate was trained on; see to it that it is earlier"

@@ -58,6 +58,7 @@ def judge(
     trained: TrainedOn | None = None,
     same_log: bool = False,
     earlier: Sequence[Look] = (),
+    is_further: bool = False,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> GateVerdict:
     """Hold a candidate against the live policy, by a log that neither needs to have made.
@@ -95,6 +96,8 @@ def judge(
     earlier
         looks that were taken before at the same two policies, by shorter logs with the same
         beginning; by another log, the looks begin anew.
+    is_further
+        whether this log is known to hold those of ``earlier``, however it begins.
     now
         gives the time of the look.
 
@@ -105,7 +108,7 @@ def judge(
     """
     gate = gate or Gate()
     first, batches = _first(batches)
-    earlier = [look for look in earlier if look.first == first]
+    earlier = [look for look in earlier if is_further or look.first == first]
     looks = len(earlier) + 1
     error = _Error.of(gate, looks)
     # A bound per payment by betting comes from the evaluation too.
@@ -246,7 +249,8 @@ def _bounds(
     found: list[GainBound] = []
     if gate.unit == "decision":
         lower = along.sequence.lower(alphas[0], max_weight)
-        found.append(GainBound("sequence", lower, None, 1.0 - alphas[0], True, False))
+        upper = -along.reversed.lower(alphas[0], max_weight)
+        found.append(GainBound("sequence", lower, upper, 1.0 - alphas[0], True, False))
     for guarantee in (Guarantee.ANYTIME, Guarantee.COVERS):
         each = interval_by(gain, guarantee)
         if each is not None:
@@ -260,6 +264,8 @@ def _bounds(
             f"the gate to {'fixed' if gate.bound == 'anytime' else 'anytime'!r}"
         )
     deciding = max(may, key=lambda bound: bound.lower)
+    if gate.gain_rule == "not-shown-worse":
+        deciding = min(may, key=lambda bound: math.inf if bound.upper is None else bound.upper)
     rest = [bound for bound in found if bound is not deciding]
     return (replace(deciding, decides=True), *rest)
 

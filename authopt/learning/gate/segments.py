@@ -175,6 +175,7 @@ def _check(
         limit,
         "; ".join(reasons),
         told.is_money,
+        is_open=bool(failed or dark) and all(each.upper >= limit for each in failed),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -12,6 +13,7 @@ from authopt.toml_file import read_toml
 
 Unit: TypeAlias = Literal["decision", "payment"]
 Bound: TypeAlias = Literal["either", "anytime", "fixed"]
+GainRule: TypeAlias = Literal["shown-better", "not-shown-worse"]
 SegmentRule: TypeAlias = Literal["not-shown-harmed", "shown-unharmed"]
 
 SEGMENTS = ("issuer", "issuer_country", "merchant_id", "network")
@@ -33,6 +35,9 @@ class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         of the lower bound of the gain, one-sided; and of all segments' bounds together.
     margin
         what that bound has to exceed, in units of the reward.
+    gain_rule
+        ``shown-better``: as said. ``not-shown-worse``: the gain fails only when its upper bound is
+        below the margin; the lighter word, for a candidate that is the live policy learned on.
     unit
         ``decision``: mean reward per decision, at the decision points that the log met.
         ``payment``: reward per whole payment, which few logs can tell for another policy.
@@ -82,6 +87,7 @@ class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     confidence: float = 0.95
     margin: float = 0.0
+    gain_rule: GainRule = "shown-better"
     unit: Unit = "decision"
     bound: Bound = "either"
     segments: tuple[str, ...] | None = None
@@ -126,12 +132,23 @@ _RANGES = {
 }
 
 
-def load_gate(path: Path) -> Gate:
-    """Read the conditions from a TOML file; keys that it lacks have their defaults.
+def load_gate(path: Path, defaults: Gate | None = None) -> Gate:
+    """Read the conditions from a TOML file.
+
+    Parameters
+    ----------
+    path
+        the file.
+    defaults
+        of the keys that it lacks; by default those of :class:`Gate`.
 
     Raises
     ------
     UserError
         If the file cannot be read, or a key or value is none of a :class:`Gate`.
     """
-    return read_toml(path, Gate, SEE)
+    given = read_toml(path, Gate, SEE)
+    if defaults is None:
+        return given
+    names = tomllib.loads(path.read_text(encoding="utf-8"))
+    return msgspec.structs.replace(defaults, **{name: getattr(given, name) for name in names})

@@ -28,10 +28,14 @@ class TrainedOn:
     logs
         sha256 of the training log and, of a model that went on from others, of theirs; as far as
         they are known.
+    unseen
+        whether it is known to have learned from nothing of the log that it is judged on, whatever
+        the times say.
     """
 
     until: np.datetime64 | None = None
     logs: tuple[str, ...] = ()
+    unseen: bool = False
 
 
 def file_of(spec: str) -> Path | None:
@@ -107,4 +111,5 @@ def together(one: TrainedOn, other: TrainedOn | None) -> TrainedOn:
     if other is None:
         return one
     ends = [each.until for each in (one, other) if each.until is not None]
-    return TrainedOn(max(ends, default=None), (*one.logs, *other.logs))
+    unseen = one.unseen and other.unseen
+    return TrainedOn(max(ends, default=None), (*one.logs, *other.logs), unseen)

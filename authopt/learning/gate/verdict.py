@@ -46,6 +46,9 @@ class GateCheck:
         whether these are minor units of the reward's currency.
     reason
         one sentence.
+    is_open
+        of one that fails: whether it does so for want of decisions, so that more of them may mend
+        it.
     """
 
     name: str
@@ -57,6 +60,7 @@ class GateCheck:
     limit: float | None
     reason: str
     money: bool = False
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,11 @@ class GateVerdict:
     def failed(self) -> tuple[GateCheck, ...]:
         """The checks that failed."""
         return tuple(check for check in self.checks if check.outcome is Outcome.FAIL)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether checks failed, and all of them for want of decisions."""
+        return not self.passed and all(check.is_open for check in self.failed)
 
     @property
     def word(self) -> str:

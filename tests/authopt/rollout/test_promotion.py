@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+import msgspec
 import pytest
 
 from authopt.errors import UserError
@@ -58,6 +59,14 @@ def test_what_the_gate_let_through_is_admitted_with_its_figures() -> None:
     told = asked(verdict())
     assert (told.word, told.allowed, told.reasons) == (Word.ADMITTED, True, ())
     assert told.why.startswith(f"the gate passed: better than {LIVE.spec} by an estimated +0.3")
+
+
+def test_the_lighter_word_of_the_gate_is_told_as_what_it_is() -> None:
+    found = verdict()
+    found = replace(
+        found, settings=msgspec.structs.replace(found.settings, gain_rule="not-shown-worse")
+    )
+    assert asked(found).why.startswith(f"the gate passed: not shown to be worse than {LIVE.spec}")
 
 
 def test_without_a_verdict_nothing_is_promoted() -> None:

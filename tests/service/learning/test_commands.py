@@ -52,7 +52,7 @@ def test_a_service_decides_with_what_was_learned_from_it(tmp_path: Path) -> None
         for number in range(40):
             route = ask(client, request_body(f"d{number}")).get_json()["action"]["route"]
             tell(client, {"decision_id": f"d{number}", "approved": route == "checkout"})
-        told = once(settings.database, "--min-outcomes", "40")
+        told = once(settings.database, "--min-outcomes", "40", "--promote", "always")
         assert (told["counts"]["learned"], told["waiting"]) == (40, 0)
         app.extensions["authopt.live"].refresh(recorder_of(app).store.engine)
         answer = ask(client, request_body("after")).get_json()
@@ -60,13 +60,42 @@ def test_a_service_decides_with_what_was_learned_from_it(tmp_path: Path) -> None
         assert max(answer["actions"], key=lambda each: each["probability"])["route"] == "checkout"
 
 
+def test_a_model_is_made_live_by_the_gate_and_the_command_says_why(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    conditions = tmp_path / "gate.toml"
+    conditions.write_text(
+        # So few decisions show next to nothing: here it is about what follows from the gate's word.
+        "margin = -1.0\nlargest_route_share = 1.0\nleast_effective = 10\n"
+        "least_segment_effective = 0\nexploration_budget = 0.5\n"
+    )
+    words = ("--min-outcomes", "60", "--publish-every", "0s", "--settings", str(conditions))
+    with running(settings) as app:
+        client = app.test_client()
+        for number in range(120):
+            if number == 60:
+                candidate = once(settings.database, *words)["candidate"]
+                assert (candidate["against"], candidate["fresh"]) == (None, 0)
+            route = ask(client, request_body(f"d{number}")).get_json()["action"]["route"]
+            tell(client, {"decision_id": f"d{number}", "approved": route == "checkout"})
+        arguments = [*OPTIONS, *words, "--database", settings.database, "--once", "--json"]
+        result = CliRunner().invoke(learn, arguments, catch_exceptions=False)
+        told = json.loads(result.stdout)
+        assert told["judged"]["became"] == "promoted", result.stderr
+        assert told["judged"]["sha256"] == candidate["sha256"]
+        assert told["candidate"]["sha256"] == told["published"]["sha256"] != candidate["sha256"]
+        assert "better than logged" in result.stderr
+        app.extensions["authopt.live"].refresh(recorder_of(app).store.engine)
+        answer = ask(client, request_body("after")).get_json()
+    assert answer["policy"]["sha256"] == candidate["sha256"]
+
+
 def test_what_was_learned_once_is_not_learned_again(database: str) -> None:
     store = Store(open_engine(database))
     store.keep(list(traffic(30)))
     store.close()
-    first = once(database, "--no-promote")
+    first = once(database, "--promote", "never")
     assert first["counts"]["learned"] == 30
-    assert once(database, "--no-promote")["counts"] == first["counts"]
+    assert once(database, "--promote", "never")["counts"] == first["counts"]
 
 
 def test_two_processes_do_not_learn_at_once(database: str) -> None:

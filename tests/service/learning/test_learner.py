@@ -1,64 +1,38 @@
-"""The learner: exactly once whatever happens to it, one at a time, and published."""
+"""The learner: exactly once whatever happens to it, and one at a time."""
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from authopt.errors import UserError
 from authopt.policies.online import OnlineVw
-from authopt.policies.vw_manifest import Probe, ProbeAction
 from authopt.rewards import DEFAULT_REWARD
 from service.learning.cursor import Task
 from service.learning.learned_policy import new_policy
-from service.learning.learner import Learner, Publishing, Step, take_learner
+from service.learning.learner import take_learner
 from service.learning.lease import Lease
-from service.models.live_policy import read_live_policy, set_pinned
-from service.models.registry import list_models, load_model
-from service.store.changes import changing
 from service.store.engine import open_engine
 from service.store.lease import LeaseLost
 from service.store.store import Store
 from service.store.tables import learners
-from tests.service.learning.recorded import HOUR_US, ROUTES, START_US, traffic
-
-NOW_US = START_US + 10 * 24 * HOUR_US
-LENGTH_US = 60_000_000
-TASK = Task("guarded+online:bits=10", "approved", 24 * 3600, "declined")
-AT_ONCE = Publishing(0, 1)
-
-
-def taken(engine: Engine, holder: str = "one", now_us: int = NOW_US, rows: int = 40) -> Learner:
-    learner = take_learner(
-        engine, Lease("default", "default", holder, LENGTH_US), TASK, DEFAULT_REWARD, now_us
-    )
-    assert learner is not None
-    learner.rows_at_once = rows
-    return learner
-
-
-def finish(learner: Learner, now_us: int = NOW_US) -> None:
-    while learner.step(now_us) is not Step.IDLE:
-        pass
-
-
-def saved(engine: Engine) -> tuple[str, str]:
-    """The cursor, and the digest of all that was learned."""
-    with engine.connect() as connection:
-        cursor, state = connection.execute(select(learners.c.cursor, learners.c.state)).one()
-    return hashlib.sha256(cursor.encode()).hexdigest(), hashlib.sha256(state).hexdigest()
-
-
-class Killed(BaseException):
-    """Stands for the end of a process: nothing of it runs any more."""
+from tests.service.learning.learners import (
+    LENGTH_US,
+    NOW_US,
+    TASK,
+    Killed,
+    finish,
+    killed,
+    saved,
+    taken,
+)
+from tests.service.learning.recorded import traffic
 
 
 def test_everything_is_learned_once(store: Store) -> None:
@@ -102,16 +76,12 @@ def test_killed_at_any_moment_it_comes_to_the_same_bits(
             learner.step(now_us)
         with pytest.MonkeyPatch.context() as patch:
             if not is_after_commit:
-                patch.setattr(Lease, "save", _killed)
+                patch.setattr(Lease, "save", killed)
             with suppress(Killed):
                 learner.step(now_us)
     last_us = NOW_US + 2 * len(kills) * LENGTH_US
     finish(taken(engine, "last", last_us), last_us)
     assert saved(engine) == wanted
-
-
-def _killed(*_: object) -> None:
-    raise Killed
 
 
 def test_one_learner_holds_the_lease_and_another_takes_over_when_it_lapses(store: Store) -> None:
@@ -143,83 +113,6 @@ def test_a_lease_that_is_released_is_taken_at_once(store: Store) -> None:
     one = taken(store.engine, "one")
     one.lease.release(store.engine)
     taken(store.engine, "other", NOW_US + 1)
-
-
-def test_a_model_is_published_and_becomes_live(store: Store) -> None:
-    store.keep(list(traffic(120)))
-    learner = taken(store.engine, rows=1000)
-    finish(learner)
-    assert learner.is_due(AT_ONCE, NOW_US)
-    assert learner.publish(AT_ONCE, NOW_US) == "promoted"
-    assert not learner.is_due(AT_ONCE, NOW_US)
-    with store.engine.connect() as connection:
-        model = list_models(connection, "default")[0]
-        live = read_live_policy(connection, "default").live
-        active = load_model(connection, "default", model.sha256)
-    assert live is not None
-    assert live.sha256 == model.sha256
-    assert model.lineage["training"]["counts"]["learned"] == 120
-    assert active.policy is not None
-    asked = Probe(1, {}, tuple(ProbeAction(route, 0) for route in ROUTES), ()).batch()
-    assert np.array_equal(active.policy.probabilities(asked), learner.policy.probabilities(asked))
-
-
-def test_old_models_of_a_learner_make_room_but_never_the_live_ones(store: Store) -> None:
-    learner = taken(store.engine, rows=1000)
-    rows = list(traffic(60))
-    made: list[str] = []
-    for number in range(6):
-        store.keep(rows[number * 10 : number * 10 + 10])
-        finish(learner)
-        # The last models are made while another one is pinned.
-        if number == 3:
-            with changing(store.engine) as connection:
-                set_pinned(connection, "default", "ann", True, "")
-        learner.publish(Publishing(0, 1, keep=2), NOW_US + number)
-        assert learner.cursor.published is not None
-        made.append(learner.cursor.published.sha256)
-    with store.engine.connect() as connection:
-        left = {each.sha256 for each in list_models(connection, "default")}
-        live = read_live_policy(connection, "default").promoted
-    assert len(set(made)) == 6
-    assert [each.sha256 for each in live] == made[:3]
-    assert left == {*made[1:3], *made[4:]}
-
-
-def test_a_pinned_policy_stays_but_the_model_is_kept(store: Store) -> None:
-    store.keep(list(traffic(30)))
-    with changing(store.engine) as connection:
-        set_pinned(connection, "default", "ann", True, "peak season")
-    learner = taken(store.engine, rows=1000)
-    finish(learner)
-    assert "peak season" in learner.publish(AT_ONCE, NOW_US)
-    with store.engine.connect() as connection:
-        assert read_live_policy(connection, "default").live is None
-        assert len(list_models(connection, "default")) == 1
-
-
-def test_a_stale_holder_publishes_nothing(store: Store) -> None:
-    store.keep(list(traffic(30)))
-    stale = taken(store.engine, "stale", rows=1000)
-    finish(stale)
-    taken(store.engine, "new", NOW_US + 2 * LENGTH_US)
-    with pytest.raises(LeaseLost):
-        stale.publish(AT_ONCE, NOW_US + 2 * LENGTH_US)
-    with store.engine.connect() as connection:
-        assert list_models(connection, "default") == []
-
-
-def test_models_are_made_at_the_pace_that_was_asked_for(store: Store) -> None:
-    store.keep(list(traffic(30)))
-    learner = taken(store.engine, rows=1000)
-    finish(learner)
-    assert not learner.is_due(Publishing(0, 31), NOW_US)
-    learner.publish(AT_ONCE, NOW_US)
-    store.keep(list(traffic(60))[60:])
-    finish(learner)
-    assert learner.counts.learned > 30
-    assert not learner.is_due(Publishing(HOUR_US, 1), NOW_US + HOUR_US - 1)
-    assert learner.is_due(Publishing(HOUR_US, 1), NOW_US + HOUR_US)
 
 
 def test_what_has_learned_is_not_given_another_task(store: Store) -> None:

@@ -12,8 +12,9 @@ from sqlalchemy import select
 from authopt.policies.online import OnlineVw
 from authopt.rewards import DEFAULT_REWARD
 from service.learning.cursor import Cursor, Task
-from service.learning.learner import Publishing, take_learner
+from service.learning.learner import take_learner
 from service.learning.lease import Lease
+from service.learning.publishing import Publishing
 from service.learning.run import Job, run
 from service.store.engine import open_engine
 from service.store.store import Store

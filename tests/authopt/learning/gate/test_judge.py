@@ -87,6 +87,48 @@ def test_the_same_policy_does_not_pass() -> None:
     assert verdict.gain == pytest.approx(0.0)
 
 
+def test_by_the_lighter_word_a_candidate_fails_only_where_it_is_shown_to_be_worse() -> None:
+    lighter = Gate(gain_rule="not-shown-worse")
+    assert judge(LOG, CHECKOUT, CHECKOUT, lighter).passed
+    worse = judge(LOG, ADYEN, CHECKOUT, lighter)
+    gain = check(worse, "gain")
+    assert gain.outcome is Outcome.FAIL
+    assert not gain.is_open
+    assert gain.upper is not None
+    assert gain.upper < 0.0
+    assert "shown to be below" in gain.reason
+
+
+@pytest.mark.parametrize("rule", ["anytime", "fixed"])
+def test_the_lighter_word_goes_by_the_upper_bound_of_every_kind(
+    rule: Literal["anytime", "fixed"],
+) -> None:
+    verdict = judge(LOG, ADYEN, CHECKOUT, Gate(gain_rule="not-shown-worse", bound=rule))
+    assert "gain" in failed(verdict)
+
+
+def test_a_verdict_is_open_where_nothing_but_more_decisions_may_mend_it() -> None:
+    few = judge(LOG, CHECKOUT, CHECKOUT, Gate(least_effective=10**6))
+    assert failed(few) == {"gain", "support"}
+    assert few.is_open
+    assert not judge(LOG, CHECKOUT, CHECKOUT, Gate(least_epsilon=0.5)).is_open
+    assert not judge(LOG, ADYEN, CHECKOUT).is_open
+    assert not judge(LOG, CHECKOUT, ADYEN).is_open
+
+
+def test_a_harmed_segment_is_not_mended_by_more_decisions_and_an_unknown_one_is() -> None:
+    harmed = judge(log_with(MIXED), CHECKOUT, LoggedPolicy(), columns=COLUMNS)
+    assert not check(harmed, "segment:network").is_open
+    dark = judge(LOG, CHECKOUT, LoggedPolicy(), Gate(least_segment_effective=10**6))
+    assert failed(dark) == {"segment:network"}
+    assert dark.is_open
+
+
+def test_decisions_that_a_candidate_never_saw_are_fresh_whatever_the_times_say() -> None:
+    verdict = judge(LOG, CHECKOUT, LoggedPolicy(), trained=TrainedOn(unseen=True))
+    assert check(verdict, "freshness").outcome is Outcome.PASS
+
+
 @pytest.mark.slow
 def test_a_margin_asks_for_more_than_any_gain() -> None:
     assert judge(LOG, CHECKOUT, ADYEN, Gate(margin=0.2)).passed

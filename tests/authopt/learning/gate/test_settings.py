@@ -23,6 +23,11 @@ def test_keys_that_a_file_lacks_have_their_defaults(tmp_path: Path) -> None:
     assert found == Gate(margin=0.01, segments=("issuer", "network+attempt"))
 
 
+def test_a_file_may_change_other_defaults_than_the_gates_own(tmp_path: Path) -> None:
+    found = load_gate(written(tmp_path, "margin = 0.01\n"), Gate(least_epsilon=0.005))
+    assert found == Gate(margin=0.01, least_epsilon=0.005)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
