@@ -34,7 +34,7 @@ from benchmarks._console_store import EXPERIMENT, ROUTES, TENANT, make_store
 from service.models.archive import archive
 from service.models.registry import add_model
 from service.people.roles import Role
-from service.people.users import add_user
+from service.people.users import add_user, disable, set_password
 from service.reports.archive import add_report
 from service.shadows.duty import follow_shadows
 from service.store.changes import changing, record_change
@@ -58,6 +58,7 @@ from service.watch.findings import keep_finding
 PASSWORD = "four quiet green lamps"
 PEOPLE: Mapping[str, Role] = {"ann": Role.ADMIN, "olaf": Role.OPERATOR, "vera": Role.VIEWER}
 SHADOW = "cautious"
+_LEFT = "theo@shop.example"
 REPORT = "Evaluation of the log of May"
 
 _DAY_US = 86_400_000_000
@@ -115,9 +116,16 @@ class Demo:
             "experiment-start": "/experiments/start",
             "experiment-stop": f"/experiments/{EXPERIMENT}/stop",
             "reports": "/reports",
+            "report-add": "/reports/add",
             "report": f"/reports/{report}",
             "alarms": "/alarms",
             "audit": "/audit",
+            "users": "/users",
+            "user-add": "/users/add",
+            "user-role": "/users/olaf/role",
+            "user-disable": "/users/vera/disable",
+            "user-last-admin": "/users/ann/disable",
+            "user-password": "/users/vera/password",
             "password": "/password",
         }
 
@@ -131,6 +139,9 @@ def make_demo(folder: Path, n: int) -> Demo:
     with changing(engine) as connection:
         for name, role in PEOPLE.items():
             add_user(connection, name, TENANT, role, PASSWORD, actor="demo")
+        set_password(connection, "ann", PASSWORD, actor="ann")
+        add_user(connection, _LEFT, TENANT, Role.OPERATOR, PASSWORD, actor="ann", reason="on call")
+        disable(connection, _LEFT, actor="ann", reason="left the company")
     admitted, refused = (_model(engine, folder, passes, now) for passes in (True, False))
     turn_on(
         engine,

@@ -28,6 +28,9 @@ _WIDTH, _HEIGHT = 1280, 800
 _START_LIMIT_S = 60.0
 _SERIOUS = ("serious", "critical")
 
+GIVEN = "user-password-given"
+"""Name of the one page that only a form leads to."""
+
 
 @contextmanager
 def served(demo: Demo, folder: Path) -> Iterator[str]:
@@ -45,11 +48,11 @@ def served(demo: Demo, folder: Path) -> Iterator[str]:
             process.wait(30)
 
 
-def sign_in(page: Page, address: str, name: str) -> None:
+def sign_in(page: Page, address: str, name: str, password: str = PASSWORD) -> None:
     """As a person does."""
     page.goto(f"{address}/console/sign-in")
     page.fill("#field-username", name)
-    page.fill("#field-password", PASSWORD)
+    page.fill("#field-password", password)
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "sign-in" not in url)
 
@@ -88,6 +91,13 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the service did not start; see server.log")
 
 
+def _give_password(page: Page, address: str) -> None:
+    page.goto(f"{address}/console/users/vera/password")
+    page.fill("#field-reason", "it was forgotten")
+    page.click("main button")
+    page.wait_for_selector(".password")
+
+
 def _walk(address: str, demo: Demo, out: Path, only: list[str]) -> list[str]:
     from playwright.sync_api import sync_playwright
 
@@ -115,6 +125,10 @@ def _walk(address: str, demo: Demo, out: Path, only: list[str]) -> list[str]:
                 wrong = [f"answered {status}"] if status != 200 else faults(page)
                 found += [f"{name} ({scheme}): {each}" for each in wrong]
                 print(f"{name:<20} {scheme:<6} {took_ms:6.0f} ms  {len(wrong)} faults", flush=True)
+            if not only or GIVEN in only:
+                _give_password(page, address)
+                page.screenshot(path=out / f"{GIVEN}-{scheme}.png", full_page=True)
+                found += [f"{GIVEN} ({scheme}): {each}" for each in faults(page)]
             context.close()
         browser.close()
     return found

@@ -26,11 +26,13 @@ from service.console.pages import (
     payment,
     payments,
     policies,
+    report_add,
     reports,
     route_changes,
     routes,
     shadows,
     sign_in,
+    users,
 )
 from service.console.stylesheet import stylesheet
 from service.people.admission import CONSOLE
@@ -55,9 +57,11 @@ PAGES: tuple[Register, ...] = (
     shadows.register,
     experiment_start.register,
     experiments.register,
+    report_add.register,
     reports.register,
     alarms.register,
     audit.register,
+    users.register,
 )
 """Of the modules of ``service.console.pages``."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from service.console.wording import SHOWN, shown
 from service.people.admission import form_secret, signed_in
 from service.people.cookies import Cookie
 from service.people.csrf import form_token
-from service.people.roles import SCOPES
+from service.people.needs import needed
+from service.people.roles import SCOPES, Role
 from service.security.caller import Scope
 
 NAVIGATION = (
@@ -33,8 +34,10 @@ NAVIGATION = (
     ("reports", "Reports"),
     ("alarms", "Alarms"),
     ("audit", "Audit"),
+    ("users", "Users"),
 )
-"""Endpoints of the console and their names, in the order of the day's work."""
+"""Endpoints of the console and their names, in the order of the day's work. Who signs in is shown
+those that they may see."""
 
 THEME = Cookie("authopt-theme", "Lax")
 NOTICE = Cookie("authopt-notice", "Lax")
@@ -127,8 +130,8 @@ def done(notice: str, where: str) -> Response:
 
 
 def home() -> str:
-    """The address of the first page that there is."""
-    known = _navigation()
+    """The address of the first page that everybody may see."""
+    known = _navigation(SCOPES[Role.VIEWER])
     return str(known[0][2]) if known else url_for("console.password")
 
 
@@ -147,7 +150,7 @@ def _around() -> dict[str, Any]:
     secret = form_secret()
     theme = THEME.read(request)
     return {
-        "navigation": _navigation() if found else [],
+        "navigation": _navigation(scopes) if found else [],
         "person": found,
         "may": {scope.value: scope in scopes for scope in Scope},
         "csrf": "" if secret is None else form_token(secret),
@@ -164,12 +167,13 @@ def _around() -> dict[str, Any]:
     }
 
 
-def _navigation() -> list[tuple[str, str, str]]:
-    """Endpoint, name and address of the pages that there are."""
+def _navigation(scopes: Collection[Scope]) -> list[tuple[str, str, str]]:
+    """Endpoint, name and address of the pages that there are for who is good for these scopes."""
+    views = current_app.view_functions
     return [
         (endpoint, name, url_for(f"console.{endpoint}"))
         for endpoint, name in NAVIGATION
-        if f"console.{endpoint}" in current_app.view_functions
+        if (view := views.get(f"console.{endpoint}")) and needed(view, "GET") in scopes
     ]
 
 

@@ -67,6 +67,8 @@ TAGS: Mapping[str, str] = {
     "broken": "bad",
     "failing": "bad",
     "overridden": "warn",
+    "good": "good",
+    "locked": "warn",
 }
 """Classes of words that say how something is."""
 

@@ -42,8 +42,9 @@ def doctor(
     """Look at a deployment of the decision service, and say what to mend.
 
     Run it where the service runs, as the account that it runs as. It looks at the database, its
-    disk and clock, the spool, the policies and rules, the keys, the learners and, with --url, the
-    service itself. It changes nothing, but for a row that it writes and takes away.
+    disk and clock, the spool, the policies and rules, the keys, the learners, the watch over what
+    is recorded and, with --url, the service itself. It changes nothing, but for a row that it
+    writes and takes away.
 
     \b
     Examples:

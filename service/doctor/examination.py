@@ -15,6 +15,7 @@ from service.doctor.disk import check_limits, check_spool
 from service.doctor.finding import Finding, State, fail, ok
 from service.doctor.merchants import check_keys, check_learners, check_policies, check_webhooks
 from service.doctor.running import check_service
+from service.doctor.watching import check_watch
 from service.settings import Settings
 from service.store.engine import cause_of, open_engine
 
@@ -55,14 +56,17 @@ def examine(deployment: Deployment) -> Iterator[Finding]:
             yield ok("configuration", f"{deployment.config} is sound; merchants: {names}")
             yield from check_webhooks(settings)
     database = deployment.database or config.database
-    yield from _store(database, config, settings)
+    watched = None if settings is None else deployment.config
+    yield from _store(database, config, settings, watched)
     yield from check_spool(Path(config.spool) if config.spool else spool_beside(database))
     yield from check_limits()
     if deployment.url is not None:
         yield from check_service(deployment.url.rstrip("/"), deployment.key)
 
 
-def _store(database: str, config: Config, settings: Settings | None) -> Iterator[Finding]:
+def _store(
+    database: str, config: Config, settings: Settings | None, file: Path | None
+) -> Iterator[Finding]:
     try:
         engine = open_engine(database)
     except UserError as error:
@@ -80,6 +84,7 @@ def _store(database: str, config: Config, settings: Settings | None) -> Iterator
                 yield from check_policies(connection, settings)
                 yield from check_keys(connection, config.host, config.open)
             yield from check_learners(connection)
+            yield from check_watch(connection, settings, file)
     except SQLAlchemyError as error:
         cause = cause_of(error)
         yield fail("database", f"failed meanwhile: {cause}", "Look at its log, and try again")

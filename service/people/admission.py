@@ -20,7 +20,8 @@ from service.people.csrf import check_form
 from service.people.needs import needed
 from service.people.roles import SCOPES
 from service.people.sessions import SignedIn, find, see
-from service.security.caller import Caller
+from service.people.uploads import largest_file
+from service.security.caller import Caller, Scope
 from service.store.changes import writing
 from service.tenants import DEFAULT_TENANT
 
@@ -33,6 +34,8 @@ SIGN_IN = f"{CONSOLE}/sign-in"
 
 _NOBODY = Caller(DEFAULT_TENANT, "nobody", frozenset())
 _FORMS = "application/x-www-form-urlencoded"
+_WITH_FILE = "multipart/form-data"
+_FIELDS_BYTES = 64 * 1024
 _FIELD_ROLE = FieldError("role", "may not do this")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -58,22 +61,15 @@ def admission(engine: Engine, tenants: Collection[str]) -> Callable[[], Response
         g.caller = (
             _NOBODY if found is None else Caller(found.tenant, found.username, SCOPES[found.role])
         )
-        sent = request.method not in _SAFE
-        if sent:
-            _refuse_in_form()
         scope = needed(view, request.method)
-        if scope is not None and found is None:
-            return _to_sign_in()
-        if sent:
+        if scope is not None:
+            if found is None:
+                return _to_sign_in()
+            # Before the form is read: a file in it may be large.
+            _refuse_unless_good_for(scope, found, tenants)
+        if request.method not in _SAFE:
+            _refuse_in_form(largest_file(view))
             check_form(request, form_secret())
-        if scope is None or found is None:
-            return None
-        if found.tenant not in tenants:
-            raise Problem(HTTPStatus.FORBIDDEN, "your merchant is not served here")
-        if scope not in g.caller.scopes:
-            raise Problem(
-                HTTPStatus.FORBIDDEN, f"this needs more than a {found.role} may do", _FIELD_ROLE
-            )
         return None
 
     return admit
@@ -121,14 +117,40 @@ def _note(engine: Engine, token: str, now: datetime) -> None:
         _log.warning("a visit could not be noted")
 
 
-def _refuse_in_form() -> None:
-    if request.mimetype != _FORMS:
-        message = f"expected a form, as {_FORMS}"
+def _refuse_unless_good_for(scope: Scope, found: SignedIn, tenants: Collection[str]) -> None:
+    if found.tenant not in tenants:
+        raise Problem(HTTPStatus.FORBIDDEN, "your merchant is not served here")
+    if scope not in SCOPES[found.role]:
+        raise Problem(
+            HTTPStatus.FORBIDDEN, f"this needs more than a {found.role} may do", _FIELD_ROLE
+        )
+
+
+def _refuse_in_form(largest: int | None) -> None:
+    """Refuse a form of the wrong kind or size, or with a card number in a field.
+
+    Parameters
+    ----------
+    largest
+        how large the file in it may be, bytes; None where it brings none.
+    """
+    expected = _FORMS if largest is None else _WITH_FILE
+    if request.mimetype != expected:
+        message = f"expected a form, as {expected}"
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             message,
             FieldError("header Content-Type", message),
         )
+    if largest is not None:
+        request.max_content_length = largest + _FIELDS_BYTES
+        if (request.content_length or 0) > request.max_content_length:
+            message = f"at most {largest / 2**20:,.0f} MiB are taken"
+            raise Problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the file is too large; {message}",
+                FieldError("file", message),
+            )
     form = request.form.to_dict(flat=False)
     refuse_in_body(msgspec.json.encode(form), form)
 

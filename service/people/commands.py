@@ -237,11 +237,8 @@ def _plain(user: User, now: datetime) -> dict[str, Any]:
 
 
 def _state(user: User, now: datetime) -> str:
-    if user.disabled_at is not None:
-        return "disabled"
-    if user.locked_until is not None and user.locked_until > now:
-        return f"locked until {user.locked_until:%Y-%m-%d %H:%M}"
-    return "good"
+    state = user.state(now)
+    return f"locked until {user.locked_until:%Y-%m-%d %H:%M}" if state == "locked" else state
 
 
 def _actor() -> str:

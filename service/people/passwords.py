@@ -7,7 +7,9 @@ that the same letters typed on another machine are the same password.
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
+from contextlib import suppress
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -20,6 +22,10 @@ from authopt.errors import UserError
 LEAST = 12
 MOST = 256
 _DISTINCT = 5
+# Without those that are taken for one another, such as l and 1.
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+_GROUPS, _GROUP = 4, 5
+_DRAWS = 100
 
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 
@@ -41,6 +47,25 @@ def check_password(password: str, username: str) -> None:
         raise UserError("password: expected one without the user's name in it")
     if contains_card_number(text):
         raise UserError("password: looks like a card number; those are taken nowhere")
+
+
+def drawn_password(username: str) -> str:
+    """A password of 100 random bits for somebody, in groups that can be read out.
+
+    Parameters
+    ----------
+    username
+        a sound one.
+    """
+    drawn = ""
+    # A short name stands in about every second one by chance.
+    for _ in range(_DRAWS):
+        groups = ["".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(_GROUPS)]
+        drawn = "-".join(groups)
+        with suppress(UserError):
+            check_password(drawn, username)
+            break
+    return drawn
 
 
 def hashed(password: str) -> str:

@@ -20,6 +20,15 @@ class Role(StrEnum):
     """also whatever an administrator's key may"""
 
 
+MEANS: Mapping[Role, str] = MappingProxyType(
+    {
+        Role.VIEWER: "sees everything",
+        Role.OPERATOR: "also changes routes, policies and experiments",
+        Role.ADMIN: "also overrides the gate, and manages users",
+    }
+)
+"""What a role is for, in a few words."""
+
 SCOPES: Mapping[Role, frozenset[Scope]] = MappingProxyType(
     {
         Role.VIEWER: frozenset({Scope.READ}),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from authopt.card_numbers import contains_card_number, redact
@@ -53,6 +53,13 @@ class User:
     disabled_at: datetime | None
     failures: int
     locked_until: datetime | None
+
+    def state(self, now: datetime) -> str:
+        """``good``, ``disabled``, or ``locked`` after too many wrong passwords."""
+        if self.disabled_at is not None:
+            return "disabled"
+        is_locked = self.locked_until is not None and self.locked_until > now
+        return "locked" if is_locked else "good"
 
 
 def check_username(name: str) -> None:
@@ -120,9 +127,11 @@ def set_role(
 
     Raises
     ------
-    NotThere
-        If there is nobody of this name.
+    NotThere, Conflict
+        If there is nobody of this name, or the last admin of a merchant would be none any more.
     """
+    if role is not Role.ADMIN:
+        _keep_an_admin(connection, find_user(connection, username))
     return _change(connection, username, {"role": role.value}, {"role": role.value}, actor, reason)
 
 
@@ -150,10 +159,13 @@ def disable(connection: Connection, username: str, *, actor: str, reason: str = 
     Raises
     ------
     NotThere, Conflict
-        If there is nobody of this name, or the person is kept out already.
+        If there is nobody of this name, or the person is kept out already or the last admin of a
+        merchant.
     """
-    if find_user(connection, username).disabled_at is not None:
+    user = find_user(connection, username)
+    if user.disabled_at is not None:
         raise Conflict(f"user {username!r}: is disabled already")
+    _keep_an_admin(connection, user)
     end_all(connection, username)
     row = {"disabled_at_us": microseconds(datetime.now(UTC))}
     return _change(connection, username, row, {"state": "disabled"}, actor, reason)
@@ -171,15 +183,30 @@ def enable(connection: Connection, username: str, *, actor: str, reason: str = "
     return _change(connection, username, row, {"state": "enabled"}, actor, reason)
 
 
-def find_user(connection: Connection, username: str) -> User:
-    """The person of this name.
+def is_last_admin(connection: Connection, user: User) -> bool:
+    """Whether nobody else is an admin of the merchant, and let in."""
+    if user.role is not Role.ADMIN or user.disabled_at is not None:
+        return False
+    admins = select(func.count()).where(
+        users.c.tenant == user.tenant,
+        users.c.role == Role.ADMIN.value,
+        users.c.disabled_at_us.is_(None),
+    )
+    return connection.scalar(admins) == 1
+
+
+def find_user(connection: Connection, username: str, tenant: str | None = None) -> User:
+    """The person of this name, of a merchant or of any.
 
     Raises
     ------
     NotThere
         If there is none.
     """
-    row = connection.execute(select(users).where(users.c.username == username)).one_or_none()
+    query = select(users).where(users.c.username == username)
+    if tenant is not None:
+        query = query.where(users.c.tenant == tenant)
+    row = connection.execute(query).one_or_none()
     if row is None:
         raise NotThere(
             f"user {redact(username)[:32]!r}: there is nobody of this name. "
@@ -194,6 +221,14 @@ def list_users(connection: Connection, tenant: str | None = None) -> list[User]:
     if tenant is not None:
         query = query.where(users.c.tenant == tenant)
     return [_user(row) for row in connection.execute(query)]
+
+
+def _keep_an_admin(connection: Connection, user: User) -> None:
+    if is_last_admin(connection, user):
+        raise Conflict(
+            f"user {user.username!r}: is the last admin of {user.tenant}; make somebody else an "
+            "admin first"
+        )
 
 
 def _change(

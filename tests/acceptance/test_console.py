@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -166,3 +167,32 @@ def test_axe_finds_no_serious_fault_on_any_page_light_or_dark(browser: Browser, 
             found[name] += faults(page, ["color-contrast"])
     assert {name: each for name, each in found.items() if each} == {}
     context.close()
+
+
+def test_a_report_is_added_and_whoever_an_admin_adds_reads_it(
+    browser: Browser, site: Site, tmp_path: Path
+) -> None:
+    file = tmp_path / "june.html"
+    file.write_text(
+        "<!doctype html><title>June</title><p class=verdict>All is well.</p>"
+        "<script>document.body.append('drawn by its script')</script>"
+    )
+    visits = [browser.new_context(java_script_enabled=False), browser.new_context()]
+    admin, reader = (visit.new_page() for visit in visits)
+    sign_in(admin, site.address, "ann")
+    admin.click("nav >> text=Reports")
+    admin.click("text='Add a report'")
+    admin.set_input_files("#field-file", file)
+    assert "June is in the archive" in confirm(admin, "Add it", "for the board")
+    admin.click("nav >> text=Users")
+    admin.click("text='Add a user'")
+    admin.fill("#field-username", "june@shop.example")
+    confirm(admin, "Add", "she reads reports")
+    password = admin.inner_text(".password")
+    sign_in(reader, site.address, "june@shop.example", password)
+    assert reader.locator("nav >> text=Users").count() == 0
+    reader.click("nav >> text=Reports")
+    reader.click("main a:has-text('June')")
+    assert "drawn by its script" in reader.frame_locator("iframe").locator("body").inner_text()
+    for visit in visits:
+        visit.close()

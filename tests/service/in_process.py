@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Flask
@@ -17,7 +19,9 @@ from service.active_policy import ActivePolicy
 from service.app import LIVE, RECORDER, TIMELY, create_app
 from service.security.protect import KEYRING
 from service.settings import Settings
+from service.store.engine import open_engine, sqlite_file
 from service.store.group_commit import GroupCommit
+from service.store.migrate import migrate
 
 ROUTES = ("adyen", "braintree", "checkout")
 
@@ -35,8 +39,22 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     return replace(settings, **changes)
 
 
+@cache
+def _with_tables() -> bytes:
+    """An empty SQLite store; making the tables anew takes longer than most tests."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "authopt.db"
+        engine = open_engine(f"sqlite:///{path}")
+        migrate(engine)
+        engine.dispose()
+        return path.read_bytes()
+
+
 @contextmanager
 def running(settings: Settings, active: ActivePolicy | None = None) -> Iterator[Flask]:
+    path = sqlite_file(settings.database)
+    if path is not None and not path.exists() and path.parent.is_dir():
+        path.write_bytes(_with_tables())
     app = create_app(settings, active)
     try:
         yield app

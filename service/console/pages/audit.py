@@ -16,7 +16,7 @@ from service.console.change_words import in_words
 from service.console.form_values import LARGEST, refused, whole
 from service.console.frame import page
 from service.console.tables import Column, Row, Table
-from service.security.caller import caller
+from service.security.caller import Scope, caller
 from service.store.records import microseconds, moment
 from service.store.tables import changes
 
@@ -121,6 +121,8 @@ def _link(row: Row) -> str | None:
         return url_for("console.model", sha=subject)
     if kind == "report":
         return url_for("console.report", sha=subject)
+    if kind == "user":
+        return url_for("console.users") if Scope.ADMIN in caller().scopes else None
     pages = {"canary": "canary", "policy": "policies", "alarm": "alarms"}
     return url_for(f"console.{pages[kind]}") if kind in pages else None
 

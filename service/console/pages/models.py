@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 from sqlalchemy import Connection
 
 from authopt.errors import UserError
-from authopt.learning.gate.verdict import GateVerdict, Override
-from authopt.rollout.promotion import Promotion, Word
-from service.api.operating import refusals
-from service.api.problems import Problem
+from authopt.learning.gate.verdict import GateVerdict
+from authopt.rollout.promotion import Promotion, PromotionRefused, Word
+from service.api.operating import refusals, refuse_unless_admin
 from service.console.asking import Told, asking
 from service.console.backing import Backing
 from service.console.frame import done, page
 from service.console.reasons import given_reason
 from service.console.tables import Column, Table
 from service.models.gate_word import gate_word, verdict_on, without_verdict
-from service.models.gated import overridden, promote_unjudged
-from service.models.live_policy import promote_model, read_live_policy
+from service.models.gated import promote_by_gate, promote_unjudged
+from service.models.live_policy import read_live_policy
 from service.models.registry import KIND, Model, find_model
 from service.people.needs import needs
 from service.security.caller import Scope, caller
@@ -38,9 +36,8 @@ def register(blueprint: Blueprint, backing: Backing) -> None:
     def started() -> str:
         return backing.settings.served()[caller().tenant].policy
 
-    def word_on(connection: Connection, model: Model, override: Override | None) -> Promotion:
-        now = datetime.now(UTC)
-        return gate_word(connection, caller().tenant, model, started(), now, override)
+    def word_on(connection: Connection, model: Model) -> Promotion:
+        return gate_word(connection, caller().tenant, model, started(), datetime.now(UTC))
 
     @blueprint.get("/policies/models/<sha>", endpoint="model")
     def show(sha: str) -> Response:
@@ -49,7 +46,7 @@ def register(blueprint: Blueprint, backing: Backing) -> None:
             model = find_model(connection, tenant, sha)
             live = read_live_policy(connection, tenant).live
             told = history(connection, tenant, KIND, model.sha256)
-            word, fault = _word(lambda: word_on(connection, model, None))
+            word, fault = _word(lambda: word_on(connection, model))
         verdict = None if fault else verdict_on(model)
         is_live = live is not None and live.sha256 == model.sha256
         rows = [
@@ -83,7 +80,7 @@ def register(blueprint: Blueprint, backing: Backing) -> None:
         who = caller()
         with refusals("path"), backing.engine.connect() as connection:
             model = find_model(connection, who.tenant, sha)
-            word = word_on(connection, model, None)
+            word = word_on(connection, model)
         may_override = Scope.ADMIN in who.scopes
         told = [_told(word)]
         if not word.allowed:
@@ -110,21 +107,25 @@ def register(blueprint: Blueprint, backing: Backing) -> None:
     @blueprint.post("/policies/models/<sha>/promote", endpoint="promote_model_sent")
     def promote_sent(sha: str) -> Response:
         who, reason = caller(), given_reason()
-        override = None
-        if request.form.get(OVERRIDE) == "yes":
-            if Scope.ADMIN not in who.scopes:
-                raise Problem(HTTPStatus.FORBIDDEN, "only an admin may override the gate")
-            override = Override(who.name, datetime.now(UTC), reason)
+        override = request.form.get(OVERRIDE) == "yes"
+        if override:
+            refuse_unless_admin()
         with refusals("form"):
-            with backing.engine.connect() as connection:
-                model = find_model(connection, who.tenant, sha)
-                word = word_on(connection, model, override)
-            if not word.allowed:
+            try:
+                promote_by_gate(
+                    backing.engine,
+                    who.tenant,
+                    who.name,
+                    sha,
+                    reason,
+                    started=started(),
+                    override=override,
+                )
+            except PromotionRefused as refused:
+                word = refused.promotion
                 return ask(sha, f"{word.why}: {'; '.join(word.reasons)}.")
-            why = reason if word.word is Word.ADMITTED else overridden(reason)
-            promote_model(backing.engine, who.tenant, who.name, model.sha256, why)
         backing.live.refresh(backing.engine)
-        return done(f"Model {model.sha256[:12]} is live.", url_for("console.policies"))
+        return done(f"Model {sha[:12]} is live.", url_for("console.policies"))
 
     @blueprint.get("/policies/promote", endpoint="promote_spec")
     @needs(Scope.ADMIN)

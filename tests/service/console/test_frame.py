@@ -122,8 +122,8 @@ def test_a_damaged_notice_is_no_notice(lasting: Flask, kept: str) -> None:
     assert 'role="status"' not in answer.text
 
 
-def test_the_navigation_names_the_pages_that_there_are(visit: FlaskClient, lasting: Flask) -> None:
-    html = visit.get("/console/sample").text
+def test_the_navigation_names_the_pages_that_there_are(lasting: Flask) -> None:
+    html = signed_in(lasting, "admin").get("/console/sample").text
     for endpoint, name in NAVIGATION:
         assert (f">{name}</a></li>" in html) is (f"console.{endpoint}" in lasting.view_functions)
 

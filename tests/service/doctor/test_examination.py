@@ -89,7 +89,14 @@ def test_a_sound_deployment_passes(engine: Engine, tmp_path: Path) -> None:
     assert told["failed"] == 0
     assert {each["state"] for each in told["findings"]} <= {"ok", "warn"}
     points = {each["point"] for each in told["findings"]}
-    assert {"configuration", "database: writing", "spool", "keys", "learner"} <= points
+    assert {
+        "configuration",
+        "database: writing",
+        "spool",
+        "keys",
+        "learner",
+        "watch of default",
+    } <= points
 
 
 def test_a_point_that_fails_is_told_with_what_to_do_and_ends_with_1(tmp_path: Path) -> None:

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authopt.errors import UserError
-from service.people.passwords import MOST, check_password, hashed, is_right, is_stale
+from service.people.passwords import (
+    MOST,
+    check_password,
+    drawn_password,
+    hashed,
+    is_right,
+    is_stale,
+)
 from tests.service.people.quick_hashes import QUICK, REAL
 
 GOOD = "four quiet green lamps"
@@ -73,6 +80,14 @@ def test_a_password_that_would_soon_be_guessed_is_refused_without_being_told(
     with pytest.raises(UserError, match=why) as refused:
         check_password(password, "kim")
     assert password not in str(refused.value)
+
+
+@pytest.mark.parametrize("username", ["kim", "k", "2"])
+def test_a_password_that_is_drawn_is_sound_and_another_one_each_time(username: str) -> None:
+    drawn = {drawn_password(username) for _ in range(50)}
+    assert len(drawn) == 50
+    for password in drawn:
+        check_password(password, username)
 
 
 def test_a_good_password_is_taken() -> None:

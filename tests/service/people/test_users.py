@@ -96,6 +96,23 @@ def test_disabling_ends_every_visit_and_enabling_brings_none_back(engine: Engine
     ]
 
 
+def test_the_last_admin_of_a_merchant_stays_one_and_is_let_in(engine: Engine) -> None:
+    add(engine, "kim", Role.ADMIN)
+    add(engine, "oda", Role.ADMIN, tenant="acme")
+    with pytest.raises(UserError, match="last admin of default"), changing(engine) as connection:
+        disable(connection, "kim", actor="boss")
+    with pytest.raises(UserError, match="last admin of default"), changing(engine) as connection:
+        set_role(connection, "kim", Role.OPERATOR, actor="boss")
+    add(engine, "lee", Role.ADMIN)
+    with changing(engine) as connection:
+        disable(connection, "kim", actor="boss")
+    # Who is disabled counts for nobody, and may be made less.
+    with pytest.raises(UserError, match="last admin"), changing(engine) as connection:
+        set_role(connection, "lee", Role.VIEWER, actor="boss")
+    with changing(engine) as connection:
+        assert set_role(connection, "kim", Role.VIEWER, actor="boss").role is Role.VIEWER
+
+
 def test_a_new_password_ends_every_visit(engine: Engine) -> None:
     add(engine)
     now = datetime.now(UTC)

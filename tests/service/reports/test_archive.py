@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +120,24 @@ def test_a_page_whose_bytes_were_damaged_is_not_shown(engine: Engine) -> None:
 def test_whatever_a_page_says_it_is_told_in_few_words(text: str) -> None:
     told = told_by(f"<html><p class=verdict>{text}</p>")
     assert len(told.verdict) <= LONGEST
+
+
+def test_scripts_and_looks_are_not_taken_for_what_a_page_says() -> None:
+    told = told_by(
+        "<html><style>p > b {}</style><title>A &amp; B</title><SCRIPT>'<title>x</title>'</SCRIPT >"
+        '<div class="big verdict"><p>1 &lt; 2<script>a</p></script>.</p><p>So <b>be</b> it</p>'
+        "</div><p>No.</p>"
+    )
+    assert (told.title, told.verdict) == ("A & B", "1 < 2. So be it")
+
+
+@pytest.mark.parametrize(
+    "part", ["<!", "<a b=", "<script>", "<script></script>", "</p class=", "&"]
+)
+def test_a_page_made_to_keep_the_reader_busy_does_not(part: str) -> None:
+    begun = time.process_time()
+    told_by("<html>" + part * (4_000_000 // len(part)))
+    assert time.process_time() - begun < 2.0
 
 
 def run(url: str, *words: str) -> Result:
