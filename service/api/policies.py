@@ -18,16 +18,8 @@ from service.api.problems import FieldError, Problem
 from service.live.live import Live
 from service.live.serving import Serving
 from service.models.gated import promote_by_gate, promote_unjudged
-from service.models.live_policy import (
-    DECISIONS,
-    KILL,
-    LIVE,
-    POLICY,
-    live_policy,
-    roll_back,
-    set_killed,
-    set_pinned,
-)
+from service.models.kill_switch import DECISIONS, KILL, set_killed
+from service.models.live_policy import LIVE, POLICY, live_policy, roll_back, set_pinned
 from service.security.caller import caller
 from service.store.changes import changing, history
 from service.store.records import moment

@@ -13,7 +13,8 @@ from service.active_policy import load_active
 from service.doctor.finding import Finding, fail, ok, warn
 from service.learning.cursor import Cursor
 from service.live.present_policy import PresentPolicy
-from service.models.live_policy import is_killed, read_live_policy
+from service.models.kill_switch import is_killed
+from service.models.live_policy import read_live_policy
 from service.security.api_keys import list_keys
 from service.security.loopback import is_loopback
 from service.settings import Settings

@@ -11,7 +11,7 @@ from authopt.policies.mixed import Mixed
 from authopt.policies.protocol import LearningPolicy, Policy
 from authopt.policies.spec import FAMILIES, WRAPPERS, family_of, load_policy
 from service.models.archive import FOLDER, Archive, archive_folder, unpacked
-from service.models.registry import check_may_decide
+from service.models.prepared import check_may_decide
 
 _FILE = "learner.json"
 

@@ -15,9 +15,10 @@ from service.learning.candidate import begun
 from service.learning.cursor import Published
 from service.learning.learner import Learner
 from service.models.live_policy import Promoted, promote, read_live_policy
+from service.models.prepared import prepared
 from service.models.probes import recorded_probes
 from service.models.refusals import Conflict
-from service.models.registry import prepared, put_model, remove_old_models
+from service.models.registry import put_model, remove_old_models
 from service.store.changes import changing
 from service.trials.in_use import models_in_use
 

@@ -16,7 +16,8 @@ from service.active_policy import ActivePolicy, load_active
 from service.live.present_policy import PresentPolicy
 from service.live.serving import Serving
 from service.live.weighted import Weighted
-from service.models.live_policy import DECISIONS, KILL, LIVE, POLICY, live_policy
+from service.models.kill_switch import DECISIONS, KILL
+from service.models.live_policy import LIVE, POLICY, live_policy
 from service.settings import Settings
 from service.store.changes import Change, history, last_change, present
 from service.tenants import DEFAULT_TENANT

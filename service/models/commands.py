@@ -105,7 +105,8 @@ def list_command(database: str, tenant: str, as_json: bool) -> None:
 
     from authopt.terminal import ACCENT
     from service.api.models import model_row
-    from service.models.live_policy import is_killed, read_live_policy
+    from service.models.kill_switch import is_killed
+    from service.models.live_policy import read_live_policy
     from service.models.opened import opened
     from service.models.registry import list_models
 
@@ -255,7 +256,7 @@ def unpin_command(reason: str, database: str, tenant: str, as_json: bool) -> Non
 @_shared
 def kill_command(reason: str, database: str, tenant: str, as_json: bool) -> None:
     """Let the static priority decide, whatever policy is live."""
-    from service.models.live_policy import set_killed
+    from service.models.kill_switch import set_killed
 
     _change(database, tenant, as_json, lambda c, who: set_killed(c, tenant, who, True, reason))
 
@@ -265,7 +266,7 @@ def kill_command(reason: str, database: str, tenant: str, as_json: bool) -> None
 @_shared
 def revive_command(reason: str, database: str, tenant: str, as_json: bool) -> None:
     """Let the live policy decide again."""
-    from service.models.live_policy import set_killed
+    from service.models.kill_switch import set_killed
 
     _change(database, tenant, as_json, lambda c, who: set_killed(c, tenant, who, False, reason))
 
@@ -302,7 +303,8 @@ def _change(
 
 
 def _tell(engine: Engine, tenant: str, as_json: bool) -> None:
-    from service.models.live_policy import is_killed, read_live_policy
+    from service.models.kill_switch import is_killed
+    from service.models.live_policy import read_live_policy
 
     with engine.connect() as connection:
         state, killed = read_live_policy(connection, tenant), is_killed(connection, tenant)

@@ -17,12 +17,12 @@ from authopt.errors import UserError
 from authopt.policies.protocol import Policy
 from authopt.policies.spec import FAMILIES, WRAPPERS, family_of, load_policy
 from service.models.archive import MAX_SPEC
+from service.models.prepared import check_may_decide
 from service.models.refusals import Conflict
-from service.models.registry import check_may_decide, find_model, load_model, retire_model
-from service.store.changes import Change, changing, history, present, record_change
+from service.models.registry import find_model, load_model, retire_model
+from service.store.changes import Change, changing, history, record_change
 
 POLICY, LIVE = "policy", "live"
-KILL, DECISIONS = "kill", "decisions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,18 +204,6 @@ def set_pinned(
         by = "pin" if pinned else "unpin"
         _record(connection, tenant, actor, state.live, by, pinned, reason)
     return state.live
-
-
-def set_killed(connection: Connection, tenant: str, actor: str, killed: bool, reason: str) -> None:
-    """Let the static priority decide, or the policy again; recorded only where that is new."""
-    if is_killed(connection, tenant) != killed:
-        record_change(connection, tenant, actor, KILL, DECISIONS, {"killed": killed}, reason)
-
-
-def is_killed(connection: Connection, tenant: str) -> bool:
-    """Whether the static priority decides, whatever is live."""
-    change = present(connection, tenant).get((KILL, DECISIONS))
-    return change is not None and bool(change.value["killed"])
 
 
 def retire(

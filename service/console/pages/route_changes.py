@@ -16,7 +16,7 @@ from service.console.frame import done, page
 from service.console.reasons import given_reason
 from service.live.routes import RouteState, route_states, set_route
 from service.live.weighted import LARGEST, SMALLEST
-from service.models.live_policy import set_killed
+from service.models.kill_switch import set_killed
 from service.security.caller import caller
 from service.store.changes import changing
 

@@ -24,7 +24,8 @@ from service.doctor.finding import Finding, State
 from service.doctor.running import check_service
 from service.learning.cursor import Cursor, Task
 from service.learning.lease import Lease
-from service.models.live_policy import promote_model, set_killed
+from service.models.kill_switch import set_killed
+from service.models.live_policy import promote_model
 from service.security.api_keys import create_key, revoke_key
 from service.security.caller import Scope
 from service.store.changes import changing, writing

@@ -13,14 +13,8 @@ from sqlalchemy import Engine, select, update
 
 from service.app import LIVE
 from service.live.live import Live
-from service.models.live_policy import (
-    Promoted,
-    promote,
-    promote_model,
-    promote_spec,
-    roll_back,
-    set_killed,
-)
+from service.models.kill_switch import set_killed
+from service.models.live_policy import Promoted, promote, promote_model, promote_spec, roll_back
 from service.store.changes import changing
 from service.store.engine import open_engine
 from service.store.tables import changes, models

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from authopt.errors import UserError
+from service.models.kill_switch import is_killed, set_killed
 from service.models.live_policy import (
     Promoted,
-    is_killed,
     live_policy,
     policy_without_files,
     promote_model,
@@ -20,7 +20,6 @@ from service.models.live_policy import (
     read_live_policy,
     retire,
     roll_back,
-    set_killed,
     set_pinned,
 )
 from service.models.refusals import Conflict

@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 
 from authopt.policies.uniform import Uniform
 from service.active_policy import ActivePolicy
-from service.models.live_policy import set_killed
+from service.models.kill_switch import set_killed
 from service.store.changes import changing, record_change
 from service.store.tables import decisions, models
 from service.trials.left_out import LEFT_OUT
