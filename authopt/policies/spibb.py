@@ -35,6 +35,9 @@ LEAST = 50
 
 MADE_BY = "authopt train LOG --policy spibb --candidate SPEC --live SPEC --out safe.json"
 
+FOLDER = "{}"
+"""Stands for the folder of the file in the specs that it names."""
+
 ATTEMPT = "attempt"
 """Name of the class column that is not in the context."""
 
@@ -56,6 +59,7 @@ class SpibbFile(
 ):
     """The whole file. Files that the specs name are found as the specs are written.
 
+    In them ``{}`` stands for the folder of the file itself, so that all may be moved together.
     ``last_payment`` is when the last payment that was counted began (UTC).
     """
 
@@ -164,7 +168,7 @@ class Spibb:
         """
         from authopt.policies.spec import load_policy
 
-        state = read_state(path, SpibbFile, "a spibb policy", MADE_BY)
+        state = read_spibb(path)
         counts = {
             (record.values, record.route, record.delay_s): record.count for record in state.counts
         }
@@ -182,6 +186,23 @@ class Spibb:
             (state.candidate, state.live),
             state.last_payment,
         )
+
+
+def read_spibb(path: Path) -> SpibbFile:
+    """What a file says, with its folder in the specs.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or holds something else.
+    """
+    state = read_state(path, SpibbFile, "a spibb policy", MADE_BY)
+    folder = str(path.parent)
+    return msgspec.structs.replace(
+        state,
+        candidate=state.candidate.replace(FOLDER, folder),
+        live=state.live.replace(FOLDER, folder),
+    )
 
 
 def classes(batch: DecisionBatch, columns: Sequence[str]) -> tuple[list[Key], IntArray]:

@@ -15,18 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
+
 from authopt.errors import UserError
+from authopt.policies import spibb
 from authopt.policies.vw_manifest import manifest_path
 from service.active_policy import model_file
 
-FOLDER = "{}"
+FOLDER = spibb.FOLDER
 """Stands in an archived policy's spec for the folder that its files are unpacked into."""
 
 MAX_FILES = 32
 MAX_BYTES = 256 * 2**20
 MAX_SPEC = 256
 
-_NAMES_OTHERS = ("spibb",)
+_NAMES_OTHERS = "spibb"
+"""The family whose file names the files of two other policies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,6 @@ def archive(spec: str) -> Archive:
         If the spec names no file that exists, or what cannot stand alone in an archive.
     """
     head, _, rest = spec.strip().rpartition("+")
-    name = rest.partition(":")[0].strip()
-    if name in _NAMES_OTHERS:
-        raise UserError(
-            f"policy {name!r}: its file names the files of two other policies, so it cannot be "
-            "moved to other machines. Add a policy that stands alone"
-        )
     main = model_file(rest)
     if main is None:
         raise UserError(
@@ -87,7 +85,10 @@ def archive(spec: str) -> Archive:
     template = f"{head}+{template}" if head else template
     if len(template) > MAX_SPEC:
         raise UserError(f"policy {spec!r}: expected at most {MAX_SPEC} characters")
-    return Archive(template, tar({name: _read(path) for name, path in paths.items()}))
+    files = {name: _read(path) for name, path in paths.items()}
+    if rest.partition(":")[0].strip() == _NAMES_OTHERS:
+        files |= _with_others(main)
+    return Archive(template, tar(files))
 
 
 def archive_folder(spec: str, folder: Path) -> Archive:
@@ -157,6 +158,25 @@ def _beside(main: Path) -> Iterator[Path]:
     if wrapped.is_file():
         yield wrapped
         yield from _beside(wrapped)
+
+
+def _with_others(main: Path) -> dict[str, bytes]:
+    """A spibb policy's file and those that it names, all in one folder."""
+    state = spibb.read_spibb(main)
+    files: dict[str, bytes] = {}
+    specs = {"candidate": state.candidate, "live": state.live}
+    for role, spec in specs.items():
+        if spec.rpartition("+")[2].partition(":")[0].strip() == _NAMES_OTHERS:
+            raise UserError(f"{main}: its {role} policy is a spibb policy too; expected another")
+        if model_file(spec.rpartition("+")[2]) is None:
+            continue
+        other = archive(spec)
+        files |= {f"{role}.{name}": data for name, data in untar(other.files).items()}
+        specs[role] = other.spec.replace(f"{FOLDER}/", f"{FOLDER}/{role}.")
+    if main.name in files:
+        raise UserError(f"{main}: its name is one that its other files need; give it another")
+    files[main.name] = msgspec.json.encode(msgspec.structs.replace(state, **specs))
+    return files
 
 
 def _read(path: Path) -> bytes:

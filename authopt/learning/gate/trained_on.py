@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from authopt.errors import UserError
 from authopt.policies.expected_money import ExpectedMoneyFile
-from authopt.policies.spibb import SpibbFile
+from authopt.policies.spibb import read_spibb
 from authopt.policies.state_file import read_state
 from authopt.policies.vw_manifest import MADE_BY, VwManifest, manifest_path
 
@@ -50,17 +51,20 @@ def file_of(spec: str) -> Path | None:
 def fingerprint_of(spec: str) -> str | None:
     """sha256 of the file that a spec names: models may be written anew under the same name.
 
-    Of a file that names other policies by their specs, theirs are part of it.
+    Of a file that names other policies by their specs, what theirs hold is part of it, and where
+    they lie is not.
     """
     path = file_of(spec)
     if path is None:
         return None
+    with suppress(UserError):
+        state = read_spibb(path)
+        placeless = msgspec.structs.replace(
+            state, candidate=_placeless(state.candidate), live=_placeless(state.live)
+        )
+        return hashlib.sha256(msgspec.json.encode(placeless)).hexdigest()
     with path.open("rb") as file:
-        own = hashlib.file_digest(file, "sha256").hexdigest()
-    inner = [fingerprint_of(each) for each in _named_in(path)]
-    if not any(inner):
-        return own
-    return hashlib.sha256(" ".join([own, *map(str, inner)]).encode()).hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def trained_on(spec: str) -> TrainedOn | None:
@@ -78,7 +82,7 @@ def trained_on(spec: str) -> TrainedOn | None:
         state = read_state(path, ExpectedMoneyFile, "an expected-money policy", MADE_BY)
         return TrainedOn(_moment(state.last_payment))
     with suppress(UserError):
-        counted = read_state(path, SpibbFile, "a spibb policy", MADE_BY)
+        counted = read_spibb(path)
         known = TrainedOn(_moment(counted.last_payment))
         for each in (counted.candidate, counted.live):
             known = together(known, trained_on(each))
@@ -86,12 +90,10 @@ def trained_on(spec: str) -> TrainedOn | None:
     return None
 
 
-def _named_in(path: Path) -> tuple[str, ...]:
-    """Specs of the policies that a file names."""
-    with suppress(UserError):
-        state = read_state(path, SpibbFile, "a spibb policy", MADE_BY)
-        return state.candidate, state.live
-    return ()
+def _placeless(spec: str) -> str:
+    """A spec with the fingerprint of its file in the place of the file's name."""
+    path, told = file_of(spec), fingerprint_of(spec)
+    return spec if path is None or told is None else spec.replace(str(path), told)
 
 
 def _moment(time: datetime | None) -> np.datetime64 | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authopt.errors import UserError
+from authopt.learning.gate.trained_on import fingerprint_of
 from authopt.policies.guard import Guarded
 from authopt.policies.online import OnlineVw
 from authopt.policies.spec import load_policy
+from authopt.policies.spibb import Spibb
 from service.models.archive import archive, tar, unpacked, untar
 from tests.service.models.models_to_add import policy_file
 
@@ -62,6 +65,47 @@ def test_a_second_file_of_a_spec_comes_along(tmp_path: Path) -> None:
     archived = archive(f"expected-money:{tmp_path}/money.json,reward={tmp_path}/reward.toml")
     assert archived.spec == "expected-money:{}/money.json,reward={}/reward.toml"
     assert sorted(untar(archived.files)) == ["money.json", "reward.toml"]
+
+
+def spibb_file(folder: Path, live: str = "priority:routes=adyen,braintree") -> Path:
+    """A candidate of its own, held to another policy."""
+    specs = policy_file(folder), live
+    counts = {(("visa",), "adyen", 0): 70}
+    path = folder / "safe.json"
+    Spibb(load_policy(specs[0]), load_policy(specs[1]), counts, ("network",), specs=specs).save(
+        path
+    )
+    return path
+
+
+def test_a_policy_that_names_others_takes_their_files_along(tmp_path: Path) -> None:
+    live = policy_file(tmp_path / "live", 0.4)
+    path = spibb_file(tmp_path, live)
+    before = fingerprint_of(f"spibb:{path}")
+    archived = archive(f"spibb:{path}")
+    assert archived.spec == "spibb:{}/safe.json"
+    shutil.rmtree(tmp_path)
+    with unpacked(archived) as spec:
+        loaded = load_policy(spec)
+        # What the gate said of it before it was moved still holds.
+        assert fingerprint_of(spec) == before
+    assert isinstance(loaded, Spibb)
+    assert [loaded.candidate.epsilon, loaded.live.epsilon] == [0.2, 0.4]  # type: ignore[attr-defined]
+
+
+def test_a_policy_that_names_one_without_files_keeps_its_spec(tmp_path: Path) -> None:
+    archived = archive(f"spibb:{spibb_file(tmp_path)}")
+    with unpacked(archived) as spec:
+        loaded = load_policy(spec)
+    assert isinstance(loaded, Spibb)
+    assert loaded.specs[1] == "priority:routes=adyen,braintree"
+
+
+def test_a_spibb_policy_of_a_spibb_policy_is_refused(tmp_path: Path) -> None:
+    inner = spibb_file(tmp_path / "inner")
+    path = spibb_file(tmp_path / "outer", f"spibb:{inner}")
+    with pytest.raises(UserError, match="its live policy is a spibb policy too"):
+        archive(f"spibb:{path}")
 
 
 @pytest.mark.parametrize("spec", ["uniform", "online:no-such-file.json", "spibb:x.json"])
