@@ -105,7 +105,7 @@ def create_app(settings: Settings, active: ActivePolicy | None = None) -> Flask:
     app.register_blueprint(activation_blueprint(recorder))
     app.register_blueprint(outcomes_blueprint(recorder))
     app.register_blueprint(webhooks_blueprint(settings.webhooks, recorder))
-    app.register_blueprint(payments_blueprint(recorder.store.engine))
+    app.register_blueprint(payments_blueprint(recorder))
     app.register_blueprint(health_blueprint(live, recorder))
     app.register_blueprint(metrics_blueprint(live, recorder))
     app.register_blueprint(changes_blueprint(recorder.store.engine))

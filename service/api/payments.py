@@ -1,25 +1,30 @@
 """``GET /v1/payments/{payment_id}``: all that is known of a payment, in the order of its attempts.
 
 Every decision with the actions it had and their probabilities, those that the rules removed and
-why, what was drawn and done, and every outcome in the order in which it arrived.
+why, what was drawn and done, and every outcome in the order in which it arrived. Decisions that
+still wait in the spool are among them; outcomes are not before they are in the store.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 from flask import Blueprint, Response
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.forms import ChosenAction, DecisionAnswer, OutcomeRequest
 from service.api.problems import Problem
 from service.security.caller import caller
+from service.store.group_commit import GroupCommit
 from service.store.joining import JoinRules, Told, joined
-from service.store.records import microseconds, moment
+from service.store.records import DecisionRecord, microseconds, moment
 from service.store.tables import activations, decisions, outcomes
 
 JSON = "application/json"
@@ -68,15 +73,19 @@ class Payment(msgspec.Struct, frozen=True):
     decisions: list[PaymentDecision]
 
 
-def payments_blueprint(engine: Engine) -> Blueprint:
-    """The endpoint, for an app."""
+def payments_blueprint(recorder: GroupCommit) -> Blueprint:
+    """The endpoint, for an app with this recorder."""
     blueprint = Blueprint("payments", __name__)
 
     @blueprint.get("/v1/payments/<payment_id>")
     def payment(payment_id: str) -> Response:
+        tenant, spool = caller().tenant, recorder.spool
+        with suppress(OSError):
+            spool.catch_up()
+        waiting = spool.of_payment(payment_id, tenant)
         try:
-            with engine.connect() as connection:
-                found = read_payment(connection, caller().tenant, payment_id)
+            with recorder.store.engine.connect() as connection:
+                found = read_payment(connection, tenant, payment_id, waiting)
         except SQLAlchemyError:
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE, "the store could not be read; ask again"
@@ -88,16 +97,34 @@ def payments_blueprint(engine: Engine) -> Blueprint:
     return blueprint
 
 
-def read_payment(connection: Connection, tenant: str, payment_id: str) -> Payment | None:
-    """A payment of a merchant; None where none of its decisions is on record."""
-    rows = connection.execute(
-        select(decisions)
-        .where(decisions.c.tenant == tenant, decisions.c.payment_id == payment_id)
-        .order_by(decisions.c.attempt, decisions.c.number)
-        .limit(MOST_DECISIONS)
-    ).all()
+def read_payment(
+    connection: Connection,
+    tenant: str,
+    payment_id: str,
+    waiting: Sequence[DecisionRecord] = (),
+) -> Payment | None:
+    """A payment of a merchant; None where none of its decisions is on record.
+
+    Parameters
+    ----------
+    connection, tenant, payment_id
+        to the store, and whose payment.
+    waiting
+        decisions of it that may not be in the store yet.
+    """
+    rows: list[Any] = list(
+        connection.execute(
+            select(decisions)
+            .where(decisions.c.tenant == tenant, decisions.c.payment_id == payment_id)
+            .order_by(decisions.c.attempt, decisions.c.number)
+            .limit(MOST_DECISIONS)
+        ).all()
+    )
+    stored = {row.decision_id for row in rows}
+    rows += [each for each in waiting if each.decision_id not in stored]
     if not rows:
         return None
+    rows.sort(key=attrgetter("attempt"))
     ids = [row.decision_id for row in rows]
     told: dict[str, list[Told]] = {each: [] for each in ids}
     for row in connection.execute(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -39,6 +42,13 @@ def open_recorder(settings: Settings) -> GroupCommit:
     except (UserError, SQLAlchemyError, OSError) as error:
         _log.error("the store is not ready: %s", error)
         _catch_up(spool)
+        later = threading.Thread(
+            target=_migrate_later,
+            args=(store, settings.retry_store_s),
+            name="migrate-later",
+            daemon=True,
+        )
+        later.start()
     return GroupCommit(
         store,
         spool,
@@ -47,6 +57,15 @@ def open_recorder(settings: Settings) -> GroupCommit:
         store_within_s=settings.store_within_s,
         writer=writer,
     )
+
+
+def _migrate_later(store: Store, every_s: float) -> None:
+    """Make the tables once the store answers, without which it could never be written."""
+    while not store.is_closed:
+        time.sleep(every_s)
+        with suppress(UserError):
+            migrate(store.engine)
+            return
 
 
 def _catch_up(spool: Spool) -> None:

@@ -47,6 +47,12 @@ class Spool:
         """The decision that was in the spool under an id of a merchant when it was last read."""
         return self._decisions.get((tenant, decision_id))
 
+    def of_payment(self, payment_id: str, tenant: str = DEFAULT_TENANT) -> list[DecisionRecord]:
+        """The decisions of a payment that were in the spool when it was last read."""
+        # A copy, as other threads add to it.
+        every = list(self._decisions.values())
+        return [each for each in every if (each.tenant, each.payment_id) == (tenant, payment_id)]
+
     @property
     def holds_any(self) -> bool:
         """Whether something waits for the store."""

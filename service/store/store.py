@@ -39,6 +39,11 @@ class Store:
         self._idle: list[Connection] = []
         self._closed = False
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is written any more."""
+        return self._closed
+
     def keep(self, records: Sequence[Record]) -> list[Kept]:
         """Write the records that are not there yet, and commit.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 from flask.testing import FlaskClient
+from msgspec.structs import replace
 
 from tests.service.in_process import ask, problem, recorder_of, request_body, tell
 
@@ -35,6 +36,18 @@ def test_what_is_not_known_is_null(client: FlaskClient) -> None:
     assert payment["approved"] is None
     assert payment["decisions"][0]["known"] is None
     assert payment["decisions"][0]["outcomes"] == []
+
+
+def test_a_decision_that_waits_in_the_spool_is_told_too(app: Flask, client: FlaskClient) -> None:
+    second = ask(client, request_body("d2", attempt=2)).get_json()
+    recorder = recorder_of(app)
+    kept = recorder.store.decision("d2")
+    assert kept is not None
+    answer = kept.answer.replace('"d2"', '"d1"').replace('"attempt":2', '"attempt":1')
+    recorder.spool.keep([replace(kept, decision_id="d1", attempt=1, answer=answer)])
+    payment = client.get("/v1/payments/p1").get_json()
+    first = second | {"decision_id": "d1", "attempt": 1}
+    assert [each["answer"] for each in payment["decisions"]] == [first, second]
 
 
 def test_a_payment_that_was_never_asked_for_is_not_found(client: FlaskClient) -> None:

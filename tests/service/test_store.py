@@ -119,6 +119,22 @@ def test_a_store_that_works_again_gets_what_is_in_the_spool(tmp_path: Path) -> N
         assert counted(settings) == (1, 0)
 
 
+def test_a_store_that_was_away_at_the_start_gets_its_tables_and_what_is_in_the_spool(
+    tmp_path: Path,
+) -> None:
+    mounted = tmp_path / "mounted"
+    database = f"sqlite:///{mounted / 'authopt.db'}"
+    settings = settings_in(tmp_path, retry_store_s=0.05, database=database)
+    with running(settings) as app:
+        assert ask(app.test_client(), request_body()).get_json()["recorded"] is True
+        assert settings.spool.exists()
+        mounted.mkdir()
+        until = time.monotonic() + 10
+        while settings.spool.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        assert recorder_of(app).store.decision("d1") is not None
+
+
 def test_what_is_in_the_spool_is_answered_again_by_a_process_whose_store_fails(
     tmp_path: Path,
 ) -> None:
