@@ -102,9 +102,9 @@ def main() -> int:
             for side in sides.values():
                 with served(side.arguments, side.log) as port:
                     _measure(port, side, seconds)
-        for (name, _), side in sides.items():
+        for (store, _), side in sides.items():
             if side.database:
-                _check_recorded(name, side)
+                _check_recorded(store, side)
         with tempfile.TemporaryDirectory(prefix="authopt-bench-") as own:
             cost = batch_cost(Path(own), Path(name) / MODEL, DECISION, IN_A_BATCH)
         return _verdict(sides, cost)
