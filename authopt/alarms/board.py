@@ -64,17 +64,20 @@ class Board(msgspec.Struct):
         said: list[Alarm] = []
         streams = _by_dimension(minute)
         end_us = minute.start_us + MINUTE_US
+        held: bool | None = None
         for kind in settings.kinds:
             family = self.watches.setdefault(kind.family, {})
             threshold = settings.threshold(len(kind.tests) * len(family))
-            held = kind.part and self._whole_fires(settings)
+            # Wholes are judged before their parts: once they have been, the answer stands.
+            if kind.part and held is None:
+                held = self._whole_fires(settings)
             found = _values(streams, kind, family, settings)
             for value, watch in family.items():
                 if watch.standing.firing_since_us is not None:
                     found.setdefault(value, _NOTHING)
             for value, counts in found.items():
                 watch = family.setdefault(value, Watch())
-                if held and not watch.standing.firing:
+                if kind.part and held and not watch.standing.firing:
                     continue
                 turn = watch.step(kind, minute.start_us, counts, threshold, settings)
                 if turn is not None:

@@ -34,20 +34,24 @@ class Since(msgspec.Struct):
         of its minute, microseconds since 1970.
     n, bad
         outcomes since then, and the sum of them that is bad.
+    usual
+        the sum that would be usual for them.
     """
 
     total: float = 0.0
     start_us: int = 0
     n: float = 0.0
     bad: float = 0.0
+    usual: float = 0.0
 
-    def add(self, start_us: int, n: float, bad: float, ratio: float) -> None:
+    def add(self, start_us: int, n: float, bad: float, usual: float, ratio: float) -> None:
         """Take in a minute."""
         if self.total <= 0.0:
-            self.total, self.start_us, self.n, self.bad = 0.0, start_us, 0.0, 0.0
+            self.total, self.start_us, self.n, self.bad, self.usual = 0.0, start_us, 0.0, 0.0, 0.0
         self.total += ratio
         self.n += n
         self.bad += bad
+        self.usual += n * usual
 
 
 class Evidence(msgspec.Struct):
@@ -79,6 +83,7 @@ class Evidence(msgspec.Struct):
         start_us: int,
         n: float,
         bad: float,
+        usual: float,
         bound: float,
         alternatives: Sequence[float],
         most_log: float,
@@ -91,6 +96,8 @@ class Evidence(msgspec.Struct):
             of the minute, microseconds since 1970.
         n, bad
             outcomes, and the sum of them that is bad, at most n.
+        usual
+            their usual share, for the record.
         bound
             the conditional mean is at most this as long as nothing is wrong; in (0, 1).
         alternatives
@@ -105,7 +112,7 @@ class Evidence(msgspec.Struct):
         for place, share in enumerate(alternatives):
             ratio = min(log_ratio(n, bad, bound, share), most_log)
             self.sums[place] = min(math.exp(ratio) * (self.sums[place] + 1.0), _MOST)
-            self.began[place].add(start_us, n, bad, ratio)
+            self.began[place].add(start_us, n, bad, usual, ratio)
 
     def clear(self) -> None:
         """Start again."""

@@ -9,6 +9,8 @@ from authopt.alarms.standing import Holding
 from authopt.errors import UserError
 
 DAY_MINUTES = 1_440
+LEARNT = 20_000
+"""Decisions that a policy which starts from nothing becomes surer with, as it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,21 @@ KINDS = (
         "propensity",
         "all",
         (
-            ShareTest("surer", 0.05, looked_for=(0.2, 0.6), half_life_days=2.0),
-            ShareTest("less sure", 0.05, looked_for=(0.1, 0.3, 0.6), half_life_days=2.0),
+            ShareTest(
+                "surer",
+                tolerated=0.05,
+                most_of_room=0.5,
+                looked_for=(0.2, 0.6),
+                least_ever=LEARNT,
+                half_life_days=2.0,
+            ),
+            ShareTest(
+                "less sure",
+                tolerated=0.05,
+                looked_for=(0.1, 0.3, 0.6),
+                least_ever=LEARNT,
+                half_life_days=2.0,
+            ),
         ),
     ),
     Kind(

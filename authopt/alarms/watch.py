@@ -71,7 +71,9 @@ class Watch(msgspec.Struct):
         for test in kind.tests:
             n, bad = READ[test.name](counts)
             if n > 0.0:
-                self._tally(test.name).learn(start_us, n, bad, test)
+                tally = self._tally(test.name)
+                tally.usual.see(start_us, n, bad)
+                tally.learn(start_us, n, bad, test)
 
     def step(
         self, kind: Kind, start_us: int, counts: Counts, threshold: float, settings: AlarmSettings
@@ -80,11 +82,14 @@ class Watch(msgspec.Struct):
         if self.standing.firing:
             return self._firing(kind, start_us, counts, settings)
         raised = None
+        doubtful = False
+        seen = []
         for test in kind.tests:
             n, bad = READ[test.name](counts)
             if n <= 0.0:
                 continue
             tally = self._tally(test.name)
+            tally.usual.see(start_us, n, bad)
             out = tally.judge(start_us, n, bad, test, threshold)
             if (
                 out
@@ -92,11 +97,15 @@ class Watch(msgspec.Struct):
                 and self.standing.fire(start_us + MINUTE_US, settings.holding)
             ):
                 raised = test.name
-            # What may be the beginning of an alarm is not taken for usual.
-            if tally.evidence.total < threshold**0.25:
-                tally.learn(start_us, n, bad, test)
+            doubtful |= tally.evidence.total >= threshold**0.25
+            seen.append((tally, test, n, bad))
+        # What one test finds strange is not usual for the others either.
+        for tally, test, n, bad in seen:
+            (tally.doubt if doubtful else tally.learn)(start_us, n, bad, test)
         if raised is None:
             return None
+        for each in self.tallies.values():
+            each.doubted.clear()
         self.cause, self.n, self.bad, self.seen_us = raised, 0.0, 0.0, start_us + MINUTE_US
         tally = self.tallies[raised]
         since = tally.evidence.since
@@ -115,6 +124,10 @@ class Watch(msgspec.Struct):
     ) -> Turn | None:
         end_us = start_us + MINUTE_US
         tally = self._tally(self.cause)
+        for test in kind.tests:
+            n, bad = READ[test.name](counts)
+            if n > 0.0:
+                self._tally(test.name).usual.see(start_us, n, bad)
         n, bad = READ[self.cause](counts)
         if n > 0.0:
             self.n, self.bad, self.seen_us = self.n + n, self.bad + bad, end_us

@@ -42,13 +42,13 @@ def run(board, minutes, since=0, settings=SETTINGS):
     return said
 
 
-def calm(minutes=60, **changes):
-    return [{ALL: counts(60, **changes)}] * minutes
+def calm(minutes=60, n=60, **changes):
+    return [{ALL: counts(n, **changes)}] * minutes
 
 
-def taught():
+def taught(**usual):
     board = Board()
-    assert run(board, calm()) == []
+    assert run(board, calm(**usual)) == []
     return board
 
 
@@ -64,14 +64,61 @@ def taught():
     ],
 )
 def test_trouble_raises_its_alarm_within_minutes_and_clears_it_when_it_is_over(subject, trouble):
-    board = taught()
+    board = taught(n=400)
 
-    said = run(board, calm(12, **trouble) + calm(20), since=60)
+    said = run(board, calm(12, n=400, **trouble) + calm(20, n=400), since=60)
 
     assert [(each.subject, each.firing) for each in said] == [(subject, True), (subject, False)]
     assert said[0].at_us <= 72 * MINUTE_US
     assert said[0].since_us == 60 * MINUTE_US
     assert said[1].at_us >= said[0].at_us + 600_000_000
+
+
+def test_a_policy_that_no_longer_explores_is_told_however_sure_it_was():
+    board = taught(n=400, probability=0.97)
+
+    said = run(board, calm(30, n=400, probability=1.0), since=1_440)
+
+    assert [(each.subject, each.figures["test"]) for each in said] == [("propensity", "surer")]
+
+
+def test_a_policy_that_has_just_begun_may_become_surer():
+    assert run(Board(), calm(5, n=400, probability=0.6) + calm(40, n=400, probability=0.9)) == []
+
+
+def test_a_merchant_with_few_decisions_a_day_is_told_of_a_change_of_policy_too():
+    board = Board()
+    for hour in range(24 * 25):
+        board.learn(Minute(hour * 60 * MINUTE_US, {ALL: counts(50)}), SETTINGS)
+
+    said = run(board, calm(1_000, n=1, probability=0.2), since=24 * 25 * 60)
+
+    assert [each.subject for each in said if each.firing] == ["propensity"]
+
+
+def test_what_is_usual_is_the_mean_and_not_that_of_the_good_minutes():
+    rng = np.random.default_rng(5)
+    board, share = Board(), 0.15
+    minutes = []
+    for _ in range(2_000):
+        n = int(rng.poisson(5))
+        approved = float(rng.binomial(n, 1.0 - share))
+        minutes.append({ALL: Counts(firsts=n, answered=n, approved=approved)})
+
+    assert run(board, minutes) == []
+
+    usual = board.watches["rate"][""].tallies["declines"].usual
+    assert usual.seen_bad / usual.seen == pytest.approx(share, abs=0.01)
+
+
+def test_what_led_to_an_alarm_is_never_usual():
+    board = taught()
+
+    run(board, calm(30, rate=0.5), since=60)
+
+    tally = board.watches["rate"][""].tallies["declines"]
+    assert tally.doubted == []
+    assert tally.usual.seen_bad / tally.usual.seen < 0.12
 
 
 def test_the_sentence_says_how_much_what_is_usual_of_how_many_and_since_when():

@@ -32,7 +32,7 @@ def _minutes_to(threshold, rng, share, most=4_000):
     for minute in range(1, most + 1):
         n = int(rng.integers(0, 12))
         bad = float(rng.binomial(n, share))
-        evidence.add(minute, float(n), bad, BOUND, OTHERS, math.log(threshold) / 2)
+        evidence.add(minute, float(n), bad, 0.1, BOUND, OTHERS, math.log(threshold) / 2)
         if evidence.total >= threshold:
             return minute
     return most
@@ -57,7 +57,7 @@ def test_a_share_that_has_risen_is_found_within_minutes():
 def test_no_single_minute_raises_an_alarm_alone():
     evidence = Evidence()
 
-    evidence.add(0, 1e6, 1e6, BOUND, OTHERS, math.log(1e6) / 2)
+    evidence.add(0, 1e6, 1e6, 0.1, BOUND, OTHERS, math.log(1e6) / 2)
 
     assert evidence.total == pytest.approx(1e3)
 
@@ -65,7 +65,8 @@ def test_no_single_minute_raises_an_alarm_alone():
 def test_a_change_is_dated_to_its_first_minute():
     evidence = Evidence()
     for minute in range(50):
-        evidence.add(minute, 10.0, 1.0 if minute < 45 else 8.0, BOUND, OTHERS, 7.0)
+        evidence.add(minute, 10.0, 1.0 if minute < 45 else 8.0, 0.1, BOUND, OTHERS, 7.0)
 
     assert evidence.since.start_us == 45
     assert (evidence.since.n, evidence.since.bad) == (50.0, 40.0)
+    assert evidence.since.usual == pytest.approx(5.0)
