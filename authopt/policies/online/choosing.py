@@ -8,6 +8,10 @@ from authopt.batch import BoolArray, DecisionBatch, FloatArray, LoggedBatch
 from authopt.policies.timetable import WEEKS, on_time
 from authopt.policies.uniform import uniform
 
+WAITS_FIRST = 1_000
+"""Outcomes of attempts that waited for a day or more, before retries are timed by what was learned.
+"""
+
 
 def greedy(batch: DecisionBatch, cost: FloatArray) -> FloatArray:
     """float64[m], 1 on each decision's action of least cost; equal ones share."""
@@ -64,7 +68,11 @@ def spread(batch: DecisionBatch, among: BoolArray) -> FloatArray:
 
 def scheduled_evenly(batch: DecisionBatch) -> FloatArray:
     """float64[m], all routes alike at first attempts; at retries those of the scheduled wait."""
+    return np.asarray(scheduled(batch).astype(np.float64) * uniform(batch))
+
+
+def scheduled(batch: DecisionBatch) -> BoolArray:
+    """bool[m], all actions of first attempts; at retries those of the scheduled wait."""
     if isinstance(batch, LoggedBatch):
         batch = batch.decisions()
-    left = on_time(batch, WEEKS).astype(np.float64)
-    return np.asarray(left * uniform(batch))
+    return on_time(batch, WEEKS)

@@ -15,9 +15,11 @@ from authopt.features.vw_features import VwFeatures
 from authopt.features.vw_text import VwText
 from authopt.policies.exploration_budget import BudgetReport, ExplorationBudget
 from authopt.policies.online.choosing import (
+    WAITS_FIRST,
     alternatives,
     by_gap,
     greedy,
+    scheduled,
     scheduled_evenly,
     spread,
 )
@@ -26,7 +28,7 @@ from authopt.policies.online.later_value import LaterValue, choice_of_time
 from authopt.policies.online.learning_workspace import LearningWorkspace
 from authopt.policies.online.restoring import SETTINGS, of_trained, state_of, take_up
 from authopt.policies.online.saved_state import read_online, write_online
-from authopt.policies.online.taken_actions import ended, taken_alone
+from authopt.policies.online.taken_actions import ended, taken_alone, waited
 from authopt.policies.online.trying import Trying, book, sample_of
 from authopt.policies.vw_floor import lifted
 from authopt.policies.vw_labels import check_labels, labels
@@ -42,7 +44,9 @@ class OnlineVw:
     """A learning policy: a regression of the reward on context and action, taken a step at a time.
 
     It starts without any log: features are declared from the columns of the first outcomes. Until
-    there are outcomes, first attempts go over all routes alike and retries wait 1, 3, 5 and 7 days.
+    there are outcomes, first attempts go over all routes alike. Retries wait 1, 3, 5 and 7 days
+    until there are ``WAITS_FIRST`` outcomes of attempts that have waited: what is known of the
+    others, of which the first come days before, says nothing of waiting.
     The step of an outcome does not depend on what the policy has learned since its decision, as
     every row weighs the same (``weighting`` ``regression``) or by the inverse of the propensity
     that was logged when it was decided (``ips``), never of the present one.
@@ -72,6 +76,8 @@ class OnlineVw:
         rows that it could not learn from, by reason.
     routes
         outcomes that it has learned from, by route.
+    waits
+        of these, those of attempts that waited for a day or more.
     features, text, workspace, cost_scale
         the declaration and its writer, the model, and what rewards are divided by; None before the
         first outcome.
@@ -101,6 +107,7 @@ class OnlineVw:
     name: str = "online"
     left_out: Counter[str] = field(default_factory=Counter)
     routes: Counter[str] = field(default_factory=Counter)
+    waits: int = 0
     features: VwFeatures | None = field(default=None, init=False)
     cost_scale: float | None = field(default=None, init=False)
     _least_reward: float = np.inf
@@ -149,7 +156,7 @@ class OnlineVw:
         if self.workspace is None:
             chosen = scheduled_evenly(batch)
         else:
-            cost = self.costs(batch)
+            cost = self._in_time(batch, self.costs(batch))
             chosen = by_gap(batch, cost, self.gamma) if self.gamma else greedy(batch, cost)
             if share := self.share_tried:
                 tried = spread(batch, alternatives(batch, cost))
@@ -181,6 +188,12 @@ class OnlineVw:
         cost[batch.is_stop] = 0.0 if self._least_reward < 0.0 else np.finfo(np.float32).max
         return cost
 
+    def _in_time(self, batch: DecisionBatch, cost: FloatArray) -> FloatArray:
+        """The costs, with those of retries at other times out of reach while none is known."""
+        if self.waits >= WAITS_FIRST:
+            return cost
+        return np.where(scheduled(batch) | batch.is_stop, cost, np.inf)
+
     def update(self, batch: LoggedBatch) -> None:
         """Learn from outcomes, oldest first; what cannot be learned from is counted."""
         rows = np.argsort(batch.decided_at, kind="stable")
@@ -204,6 +217,7 @@ class OnlineVw:
         taken, times = np.unique(known.action_route[known.chosen_action], return_counts=True)
         for route, count in zip(taken.tolist(), times.tolist(), strict=True):
             self.routes[known.routes[route]] += count
+        self.waits += int(waited(known).sum())
         if self._budget is not None:
             self._price(known)
         told = labels(
@@ -237,7 +251,7 @@ class OnlineVw:
         # Giving up is worth nothing, however much it is shunned.
         value = np.where(some.is_stop, 0.0, cost * -self.cost_scale)
         share = self._trying().share(self.rows)
-        book(self._budget, known, value, alternatives(some, cost), share)
+        book(self._budget, known, value, alternatives(some, self._in_time(some, cost)), share)
 
     def save(self, path: Path) -> None:
         """Write options and state in one file; :meth:`load` restores them exactly."""

@@ -15,7 +15,9 @@ alone, not with each route too, 9,404; crossed with both 9,398, and then with mo
 9,389 to 9,397; gradient-boosted trees on 40,000 payments of uniform routing 9,397. There, the last
 150,000 of 200,000 payments, six seeds: steps by coin betting 9,405.5, by gradient descent with a
 rate of 0.05 9,402.1 (standard error of the difference 1.3), and on eight other seeds 0.7 more; in
-the world of hidden states, four seeds, 9,255.5 and 9,254.7 (4.8).
+the world of hidden states, four seeds, 9,255.5 and 9,254.7 (4.8). Retries that wait by a schedule
+until a thousand outcomes of waiting are known, four seeds each: 44 payments more (3.7) in the first
+three and a half hours of a merchant with 30,000 payments, 7 more (6.2) in a month with 20,000.
 """
 
 from __future__ import annotations

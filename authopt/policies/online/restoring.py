@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from authopt.errors import UserError
+from authopt.policies.online.choosing import WAITS_FIRST
 from authopt.policies.online.later_value import LaterValue
 from authopt.policies.online.saved_state import OnlineSettings, OnlineState, digest
 from authopt.policies.vw_manifest import read_manifest
@@ -36,6 +37,7 @@ def state_of(policy: OnlineVw) -> OnlineState:
         budget=None if policy._budget is None else policy._budget.state,
         model=model,
         sha256=digest(model, later),
+        waits=policy.waits,
     )
 
 
@@ -43,6 +45,7 @@ def take_up(policy: OnlineVw, state: OnlineState) -> None:
     """Let a learner of the state's settings, that knows nothing, go on from the state exactly."""
     policy.routes.update(state.routes)
     policy.left_out.update(state.left_out)
+    policy.waits = WAITS_FIRST if state.waits is None else state.waits
     policy._lines = state.lines
     policy._budget = policy._trying().budget(policy.epsilon, state.budget)
     policy.cost_scale = state.cost_scale
@@ -76,6 +79,8 @@ def of_trained(cls: type[OnlineVw], path: Path) -> OnlineVw:
     )
     policy.routes.update(manifest.routes)
     policy.left_out.update({each.reason: each.rows for each in manifest.left_out})
+    # Of waiting it knows what its log held.
+    policy.waits = WAITS_FIRST
     policy._lines = "all"
     policy.cost_scale = manifest.cost_scale or 1.0
     policy._set_up(manifest.features, manifest.vw_arguments, path.read_bytes())

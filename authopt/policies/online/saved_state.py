@@ -70,6 +70,8 @@ class OnlineState(
         outcomes by route.
     left_out
         rows that it could not learn from, by reason.
+    waits
+        outcomes of attempts that waited; None in files of before that was counted: enough.
     later
         what it knows of what follows an attempt.
     budget
@@ -92,6 +94,7 @@ class OnlineState(
     budget: BudgetState | None
     model: bytes | None
     sha256: str | None
+    waits: int | None = None
     vw_version: str = vw_version
     authopt_version: str = __version__
     version: Literal[1] = 1

@@ -9,6 +9,8 @@ import numpy as np
 
 from authopt.batch import BoolArray, LoggedBatch, take_column
 
+DAY_S = 86_400
+
 
 def ended(batch: LoggedBatch) -> BoolArray:
     """bool[n], whether the attempt got the payment paid."""
@@ -16,6 +18,11 @@ def ended(batch: LoggedBatch) -> BoolArray:
     if isinstance(approved, np.ndarray):
         return np.asarray(np.asarray(approved) == 1.0)
     return np.asarray(batch.reward > 0.0)
+
+
+def waited(batch: LoggedBatch) -> BoolArray:
+    """bool[n], whether the attempt was made a day or more after the decision."""
+    return np.asarray(batch.action_delay_s[batch.chosen_action] >= DAY_S)
 
 
 def taken_alone(batch: LoggedBatch) -> LoggedBatch:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from authopt.batch import Categorical, LoggedBatch
+from authopt.batch import Categorical, DecisionBatch, LoggedBatch
 from authopt.errors import UserError
 from authopt.learning.train_vw import train_vw
 from authopt.policies.family import SpecError
 from authopt.policies.online import OnlineVw
+from authopt.policies.online.choosing import WAITS_FIRST
 from authopt.policies.protocol import LearningPolicy
 from authopt.policies.spec import load_policy
 from authopt.policies.vw import VwPolicy
@@ -79,6 +81,51 @@ def test_before_there_are_outcomes_retries_wait_as_long_as_a_schedule_says() -> 
     retry = Decision(2, actions, "visa", 1.0, "adyen", (0.0,) * 5)
     probability = OnlineVw(epsilon=0.05).probabilities(batch_of([first, retry]))
     assert probability == pytest.approx([0.5, 0.5, 0.01, 0.485, 0.485, 0.01, 0.01])
+
+
+DAY_S = 86_400
+
+
+def outcomes(n: int, delay_s: int, approved: float) -> LoggedBatch:
+    """Retries that could be made at once or a day later, and were all made after ``delay_s``."""
+    actions = (("adyen", 0), ("adyen", DAY_S))
+    asked = batch_of([Decision(2, actions, "visa", 1.0, "adyen", (0.0, 0.0))] * n)
+    same = {item.name: getattr(asked, item.name) for item in fields(DecisionBatch)}
+    return LoggedBatch(
+        **same,
+        chosen=np.full(n, int(delay_s > 0)),
+        propensity=np.full(n, 0.5),
+        reward=np.diff(np.floor(np.arange(n + 1) * approved)),
+    )
+
+
+def share_at_once(policy: OnlineVw) -> float:
+    asked = outcomes(1, 0, 1.0).decisions()
+    return float(policy.probabilities(asked)[0])
+
+
+def test_retries_keep_to_the_schedule_until_enough_is_known_of_waiting() -> None:
+    policy = OnlineVw(epsilon=0.02)
+    # All that is known of retries speaks for making them at once.
+    policy.update(outcomes(2_000, 0, 0.9))
+    assert share_at_once(policy) == pytest.approx(0.01)
+    policy.update(outcomes(WAITS_FIRST - 1, DAY_S, 0.1))
+    assert share_at_once(policy) == pytest.approx(0.01)
+    policy.update(outcomes(1, DAY_S, 0.0))
+    assert share_at_once(policy) == pytest.approx(0.99)
+
+
+def test_what_is_known_of_waiting_is_saved_and_older_files_knew_enough(tmp_path: Path) -> None:
+    path = tmp_path / "online.json"
+    policy = OnlineVw(epsilon=0.02)
+    policy.update(outcomes(WAITS_FIRST - 1, DAY_S, 0.1))
+    policy.update(outcomes(2_000, 0, 0.9))
+    policy.save(path)
+    assert share_at_once(OnlineVw.load(path)) == pytest.approx(0.01)
+    told = msgspec.json.decode(path.read_bytes())
+    del told["waits"]
+    path.write_bytes(msgspec.json.encode(told))
+    assert share_at_once(OnlineVw.load(path)) == pytest.approx(0.99)
 
 
 @pytest.mark.parametrize("kind", KINDS)
