@@ -28,7 +28,7 @@ from authopt.policies.vw import VwPolicy
 
 CHOICE, FLOOR, TRIED, EXPLORED = "best", "floor", "tried", "explored"
 HEDGED, DOUBT, REROUTED, EVEN = "hedged", "doubt", "rerouted", "even"
-CANDIDATE, LIVE, SPLIT = "candidate", "live", "split"
+CANDIDATE, LIVE, SPLIT, SCHEDULED = "candidate", "live", "split", "scheduled"
 
 MEANINGS: Mapping[str, str] = {
     CHOICE: "the policy's own choice",
@@ -42,6 +42,7 @@ MEANINGS: Mapping[str, str] = {
     CANDIDATE: "the candidate, where the log supports it",
     LIVE: "the live policy, where the log does not support the candidate",
     SPLIT: "the split of the traffic by weights",
+    SCHEDULED: "the schedule of retries, as too little is known of waiting yet",
 }
 """What the names of shares stand for."""
 
@@ -96,7 +97,8 @@ def _(policy: OnlineVw, batch: DecisionBatch) -> Shares:
     if not policy.rows:
         floor = np.minimum(probability, policy.epsilon * uniform(batch))
         return {EVEN: probability - floor, FLOOR: floor}
-    cost = policy.costs(batch)
+    told = policy.costs(batch)
+    cost = policy.in_time(batch, told)
     best = greedy(batch, cost) > 0.0
     tried = policy.share_tried * spread(batch, alternatives(batch, cost))
     # Lifting to the floor mixes with uniform; its share is what the least action shows.
@@ -104,6 +106,11 @@ def _(policy: OnlineVw, batch: DecisionBatch) -> Shares:
     before = (1.0 - policy.share_tried) * chosen + tried
     kept = np.repeat(_kept(batch, before, policy.epsilon), batch.counts)
     found = {CHOICE: np.where(best, kept * (before - tried), 0.0)}
+    seemed_best = greedy(batch, told) > 0.0
+    off = np.repeat(batch.sum_by_decision((best != seemed_best) * 1.0) > 0.0, batch.counts)
+    if off.any():
+        found[SCHEDULED] = np.where(off, found[CHOICE], 0.0)
+        found[CHOICE] = np.where(off, 0.0, found[CHOICE])
     if policy.gamma:
         found[EXPLORED] = np.where(best, 0.0, kept * (before - tried))
     if policy.share_tried:

@@ -156,7 +156,7 @@ class OnlineVw:
         if self.workspace is None:
             chosen = scheduled_evenly(batch)
         else:
-            cost = self._in_time(batch, self.costs(batch))
+            cost = self.in_time(batch, self.costs(batch))
             chosen = by_gap(batch, cost, self.gamma) if self.gamma else greedy(batch, cost)
             if share := self.share_tried:
                 tried = spread(batch, alternatives(batch, cost))
@@ -188,8 +188,11 @@ class OnlineVw:
         cost[batch.is_stop] = 0.0 if self._least_reward < 0.0 else np.finfo(np.float32).max
         return cost
 
-    def _in_time(self, batch: DecisionBatch, cost: FloatArray) -> FloatArray:
-        """The costs, with those of retries at other times out of reach while none is known."""
+    def in_time(self, batch: DecisionBatch, cost: FloatArray) -> FloatArray:
+        """float64[m], the costs that the choice goes by.
+
+        While too little is known of waiting, those of retries off the schedule are infinite.
+        """
         if self.waits >= WAITS_FIRST:
             return cost
         return np.where(scheduled(batch) | batch.is_stop, cost, np.inf)
@@ -251,7 +254,7 @@ class OnlineVw:
         # Giving up is worth nothing, however much it is shunned.
         value = np.where(some.is_stop, 0.0, cost * -self.cost_scale)
         share = self._trying().share(self.rows)
-        book(self._budget, known, value, alternatives(some, self._in_time(some, cost)), share)
+        book(self._budget, known, value, alternatives(some, self.in_time(some, cost)), share)
 
     def save(self, path: Path) -> None:
         """Write options and state in one file; :meth:`load` restores them exactly."""

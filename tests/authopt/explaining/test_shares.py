@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ from authopt.explaining.shares import (
     HEDGED,
     MEANINGS,
     REROUTED,
+    SCHEDULED,
     TRIED,
     shares,
 )
 from authopt.learning.train_vw import train_vw
 from authopt.policies.guard import Guarded
 from authopt.policies.online import OnlineVw
+from authopt.policies.online.choosing import WAITS_FIRST
 from authopt.policies.protocol import LearningPolicy, Policy
 from authopt.policies.schedule import scheduled
 from authopt.policies.spec import load_policy
@@ -53,6 +56,13 @@ def taught(spec: str) -> Policy:
     return policy
 
 
+def grown_up(policy: OnlineVw) -> OnlineVw:
+    """The learner, as if it had seen enough of what comes of waiting."""
+    older = copy(policy)
+    older.waits = WAITS_FIRST
+    return older
+
+
 def assert_split(policy: Policy, least: float = 0.0) -> set[str]:
     """The shares sum to the probabilities; the names of those that are anything are returned."""
     batch = sample_log(300).decisions()
@@ -70,9 +80,13 @@ def test_the_shares_of_every_family_sum_to_its_probabilities(spec: str) -> None:
 
 
 def test_a_learner_splits_into_choice_tries_and_floor() -> None:
-    assert assert_split(online()) == {CHOICE, TRIED, FLOOR}
-    assert assert_split(online(gamma=50.0)) == {CHOICE, EXPLORED, TRIED, FLOOR}
+    assert assert_split(grown_up(online())) == {CHOICE, TRIED, FLOOR}
+    assert assert_split(grown_up(online(gamma=50.0))) == {CHOICE, EXPLORED, TRIED, FLOOR}
     assert assert_split(OnlineVw()) == {EVEN, FLOOR}
+
+
+def test_a_learner_that_knows_little_of_waiting_keeps_retries_to_the_schedule() -> None:
+    assert assert_split(online()) == {CHOICE, SCHEDULED, TRIED, FLOOR}
 
 
 def test_the_floor_is_what_every_action_gets() -> None:
