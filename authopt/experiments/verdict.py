@@ -201,6 +201,8 @@ def _against(found: Difference) -> str:
         if found.lower is None or found.upper is None
         else f"{found.lower:+.4g} to {found.upper:+.4g}"
     )
+    if found.estimate < 0.0:
+        return f"{found.arm} loses {-found.estimate:.4g} per payment to {found.against} ({limits})"
     return f"{found.arm} gains {found.estimate:+.4g} per payment on {found.against} ({limits})"
 
 

@@ -29,6 +29,7 @@ def test_an_arm_that_is_better_is_shipped() -> None:
 def test_an_arm_that_is_worse_is_not() -> None:
     found = _of(tally_of(6_000, (0.9, 0.8)))
     assert (found.answer, found.arm) == (Answer.KEEP, "live")
+    assert found.why.startswith("Keep live: new loses 0.")
 
 
 def test_the_best_of_several_better_arms_is_shipped() -> None:
