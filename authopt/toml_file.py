@@ -14,7 +14,9 @@ from authopt.errors import UserError
 T = TypeVar("T")
 
 
-def read_toml(path: Path, form: type[T], see: str, *, exact: bool = False) -> T:
+def read_toml(
+    path: Path, form: type[T], see: str, *, exact: bool = False, defaults: T | None = None
+) -> T:
     """A TOML file as a struct.
 
     Parameters
@@ -27,6 +29,9 @@ def read_toml(path: Path, form: type[T], see: str, *, exact: bool = False) -> T:
         sentence that ends every complaint: where the keys are explained.
     exact
         read numbers with a point as ``Decimal``.
+    defaults
+        of the keys that the file lacks; by default those of the struct. Its keys are named as its
+        fields are.
 
     Raises
     ------
@@ -41,6 +46,10 @@ def read_toml(path: Path, form: type[T], see: str, *, exact: bool = False) -> T:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a TOML file ({error})") from error
     try:
-        return msgspec.convert(content, form)
+        found = msgspec.convert(content, form)
     except msgspec.ValidationError as error:
         raise UserError(f"{path}: {error}. {see}") from error
+    if defaults is None:
+        return found
+    given = {name: getattr(found, name) for name in content}
+    return msgspec.structs.replace(defaults, **given)  # type: ignore[type-var]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -147,8 +146,4 @@ def load_gate(path: Path, defaults: Gate | None = None) -> Gate:
     UserError
         If the file cannot be read, or a key or value is none of a :class:`Gate`.
     """
-    given = read_toml(path, Gate, SEE)
-    if defaults is None:
-        return given
-    names = tomllib.loads(path.read_text(encoding="utf-8"))
-    return msgspec.structs.replace(defaults, **{name: getattr(given, name) for name in names})
+    return read_toml(path, Gate, SEE, defaults=defaults)

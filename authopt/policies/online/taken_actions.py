@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from authopt.batch import BoolArray, LoggedBatch, take_column
-
-DAY_S = 86_400
+from authopt.durations import DAY_S
 
 
 def ended(batch: LoggedBatch) -> BoolArray:

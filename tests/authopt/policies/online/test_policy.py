@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from authopt.batch import Categorical, DecisionBatch, LoggedBatch
+from authopt.durations import DAY_S
 from authopt.errors import UserError
 from authopt.learning.train_vw import train_vw
 from authopt.policies.family import SpecError
@@ -81,9 +82,6 @@ def test_before_there_are_outcomes_retries_wait_as_long_as_a_schedule_says() -> 
     retry = Decision(2, actions, "visa", 1.0, "adyen", (0.0,) * 5)
     probability = OnlineVw(epsilon=0.05).probabilities(batch_of([first, retry]))
     assert probability == pytest.approx([0.5, 0.5, 0.01, 0.485, 0.485, 0.01, 0.01])
-
-
-DAY_S = 86_400
 
 
 def outcomes(n: int, delay_s: int, approved: float) -> LoggedBatch:
